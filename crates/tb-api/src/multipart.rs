@@ -1,0 +1,186 @@
+//! `multipart/form-data`: finding and replacing small fields, files left where they lie.
+//!
+//! What a lenient and a strict reader would understand differently is refused: the gateway
+//! must see the same `model` as the provider behind it.
+
+use std::ops::Range;
+
+use bytes::{Bytes, BytesMut};
+use memchr::memmem;
+
+mod header;
+
+/// At most this many parts; real forms have fewer than twenty.
+const MAX_PARTS: usize = 256;
+/// The largest block of headers of one part, in bytes.
+const MAX_HEADER_BYTES: usize = 8 * 1024;
+
+/// What is wrong with a form.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("invalid multipart form: {0}")]
+pub struct MultipartError(pub &'static str);
+
+/// One part of a form.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The `name` parameter.
+    pub name: String,
+    /// Whether it has a file name.
+    pub is_file: bool,
+    /// Where its content lies in the body.
+    pub content: Range<usize>,
+}
+
+/// A form with its parts located.
+#[derive(Clone)]
+pub struct Form {
+    body: Bytes,
+    parts: Vec<Part>,
+}
+
+/// Shows the parts but nothing of their content: it must not reach logs.
+impl std::fmt::Debug for Form {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Form")
+            .field("bytes", &self.body.len())
+            .field("parts", &self.parts.len())
+            .finish()
+    }
+}
+
+/// What stands behind a boundary.
+enum Delimiter {
+    /// A part, from this offset on.
+    Part(usize),
+    /// The end of the form.
+    Close(usize),
+}
+
+impl Form {
+    /// Locates the parts of `body` (RFC 7578), at most 256.
+    ///
+    /// # Errors
+    /// When `content_type` has no boundary, the body does not end with the closing boundary,
+    /// a part has no name, or a plain field occurs twice (`model` must mean one thing) unless
+    /// its name ends in `[]`. Also when a part is ambiguous: two names, a transfer encoding on
+    /// a plain field, the boundary followed by other characters.
+    pub fn parse(content_type: &str, body: Bytes) -> Result<Self, MultipartError> {
+        let boundary = header::boundary(content_type)?;
+        let delimiter = [b"\r\n--", boundary.as_slice()].concat();
+        let finder = memmem::Finder::new(&delimiter);
+        let dashes = delimiter.get(2..).unwrap_or_default();
+        let first = if body.starts_with(dashes) {
+            dashes.len()
+        } else {
+            let before = finder.find(&body).ok_or(MultipartError("the boundary never occurs"))?;
+            before + delimiter.len()
+        };
+        let mut parts: Vec<Part> = Vec::new();
+        let mut next = behind_boundary(&body, first)?;
+        let end = loop {
+            let start = match next {
+                Delimiter::Part(start) => start,
+                Delimiter::Close(end) => break end,
+            };
+            if parts.len() == MAX_PARTS {
+                return Err(MultipartError("more than 256 parts"));
+            }
+            let (described, content) = headers(&body, start)?;
+            let rest = body.get(content..).unwrap_or_default();
+            let stop =
+                finder.find(rest).ok_or(MultipartError("the closing boundary is missing"))?;
+            add(&mut parts, described, content..content + stop)?;
+            next = behind_boundary(&body, content + stop + delimiter.len())?;
+        };
+        if memmem::find(body.get(end..).unwrap_or_default(), dashes).is_some() {
+            return Err(MultipartError("the boundary occurs behind the closing boundary"));
+        }
+        Ok(Self { body, parts })
+    }
+
+    /// The body as it came.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// All parts, in order.
+    #[must_use]
+    pub fn parts(&self) -> &[Part] {
+        &self.parts
+    }
+
+    /// The text of a plain field; `None` also when it is not UTF-8. The first one of a name
+    /// that ends in `[]`.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let part = self.plain(name)?;
+        std::str::from_utf8(self.body.get(part.content.clone())?).ok()
+    }
+
+    /// The body with the content of the plain field `name` replaced, everything else byte for
+    /// byte. Unchanged when there is no such field. `text` is a single line from our side (a
+    /// model id); it must not hold a line break followed by the boundary.
+    #[must_use]
+    pub fn with_text(&self, name: &str, text: &str) -> Bytes {
+        let Some(part) = self.plain(name) else { return self.body.clone() };
+        let before = self.body.get(..part.content.start).unwrap_or_default();
+        let behind = self.body.get(part.content.end..).unwrap_or_default();
+        let mut out = BytesMut::with_capacity(before.len() + text.len() + behind.len());
+        out.extend_from_slice(before);
+        out.extend_from_slice(text.as_bytes());
+        out.extend_from_slice(behind);
+        out.freeze()
+    }
+
+    fn plain(&self, name: &str) -> Option<&Part> {
+        self.parts.iter().find(|part| !part.is_file && part.name == name)
+    }
+}
+
+/// Reads what follows a boundary that ends at `at`.
+fn behind_boundary(body: &[u8], at: usize) -> Result<Delimiter, MultipartError> {
+    let rest = body.get(at..).unwrap_or_default();
+    if rest.starts_with(b"--") {
+        return Ok(Delimiter::Close(at + 2));
+    }
+    // RFC 2046 section 5.1.1 lets gateways pad the line with white space.
+    let padding = rest.iter().take_while(|byte| matches!(byte, b' ' | b'\t')).count();
+    if rest.get(padding..padding + 2) == Some(b"\r\n") {
+        return Ok(Delimiter::Part(at + padding + 2));
+    }
+    Err(MultipartError(if rest.len() == padding {
+        "the closing boundary is missing"
+    } else {
+        "other characters follow the boundary in its line"
+    }))
+}
+
+/// Reads the headers of the part that begins at `start`; gives where its content begins.
+fn headers(body: &[u8], start: usize) -> Result<(header::Described, usize), MultipartError> {
+    const END: &[u8] = b"\r\n\r\n";
+    let rest = body.get(start..).unwrap_or_default();
+    if rest.starts_with(b"\r\n") {
+        return Err(MultipartError("a part has no name"));
+    }
+    let window = rest.get(..MAX_HEADER_BYTES + END.len()).unwrap_or(rest);
+    let length = memmem::find(window, END)
+        .ok_or(MultipartError("the headers of a part do not end, or exceed 8 KiB"))?;
+    let described = header::describe(rest.get(..length).unwrap_or_default())?;
+    Ok((described, start + length + END.len()))
+}
+
+fn add(
+    parts: &mut Vec<Part>,
+    described: header::Described,
+    content: Range<usize>,
+) -> Result<(), MultipartError> {
+    let header::Described { name, is_file } = described;
+    let twice = !name.ends_with("[]")
+        && parts.iter().any(|other| other.name == name && !(other.is_file && is_file));
+    if twice {
+        return Err(MultipartError("a plain field occurs twice"));
+    }
+    parts.push(Part { name, is_file, content });
+    Ok(())
+}
