@@ -1,0 +1,230 @@
+//! Storage ports: what the house needs from a back end. Object-safe, at most six methods,
+//! blocking (no request ever waits for one: the hot path reads snapshots and writes the
+//! journal; these are called from the command line, the admin API and background threads).
+
+use serde::{Deserialize, Serialize};
+
+use crate::{KeyId, KeyRecord, NanoUsd, ProviderName, RequestId, ServiceName, Timestamp, UsageRow};
+
+/// A failure of storage. The text names the operation, never data.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The back end cannot be reached or is locked: try again.
+    #[error("storage is unavailable: {0}")]
+    Unavailable(String),
+    /// The back end refused the data or the schema is of a newer version: do not try again.
+    #[error("storage failed: {0}")]
+    Failed(String),
+    /// No room is left.
+    #[error("storage is full: {0}")]
+    Full(String),
+}
+
+/// Virtual keys and admin tokens.
+pub trait KeyStore: Send + Sync {
+    /// All keys, revoked ones included.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
+
+    /// Adds a key.
+    ///
+    /// # Errors
+    /// When the back end fails, or the id exists.
+    fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError>;
+
+    /// Marks a key revoked; `false` when there is no such key. Revoking twice keeps the
+    /// first time.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<bool, StoreError>;
+
+    /// The digests of the admin tokens, as (id, HMAC-SHA-256).
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn admin_tokens(&self) -> Result<Vec<(KeyId, [u8; 32])>, StoreError>;
+
+    /// Adds an admin token.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn insert_admin_token(&self, id: KeyId, digest: [u8; 32]) -> Result<(), StoreError>;
+
+    /// A number that changes whenever another process changed the keys or tokens; cheap
+    /// enough to ask four times a second.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn change_counter(&self) -> Result<u64, StoreError>;
+}
+
+/// By what usage is summed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum GroupBy {
+    /// The virtual key id.
+    Key,
+    /// The requested model.
+    Model,
+    /// The service.
+    Service,
+    /// The end user.
+    User,
+    /// The declared purpose.
+    Purpose,
+    /// The UTC day.
+    Day,
+}
+
+/// Sums over usage rows, one per group.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct UsageSum {
+    /// The values of the grouping columns, in the order asked for.
+    pub group: Vec<String>,
+    /// Distinct requests (final attempts).
+    pub requests: u64,
+    /// Attempts at providers.
+    pub attempts: u64,
+    /// Requests whose final attempt failed (status 400 or more, or an end other than
+    /// complete).
+    pub errors: u64,
+    /// All input tokens, cached ones included.
+    pub input_tokens: u64,
+    /// Input tokens read from the provider's prompt cache.
+    pub cached_input_tokens: u64,
+    /// All output tokens, reasoning included.
+    pub output_tokens: u64,
+    /// Reasoning tokens.
+    pub reasoning_tokens: u64,
+    /// Measured cost.
+    pub cost: NanoUsd,
+    /// Cost from estimated tokens, not part of `cost`.
+    pub estimated_cost: NanoUsd,
+    /// Attempts that used tokens and have no price.
+    pub unpriced_requests: u64,
+    /// What cached answers saved.
+    pub saved: NanoUsd,
+}
+
+/// What [`UsageStore::sum`] is asked.
+#[derive(Debug, Clone, Default)]
+pub struct UsageQuery {
+    /// Grouping columns, in order; none gives one row.
+    pub by: Vec<GroupBy>,
+    /// Rows that began at or after this moment.
+    pub since: Option<Timestamp>,
+    /// Rows that began before this moment.
+    pub until: Option<Timestamp>,
+}
+
+/// Usage rows.
+pub trait UsageStore: Send + Sync {
+    /// Adds rows in one transaction and remembers `checkpoint` (an opaque place in the
+    /// journal) in the same transaction, so that no row is added twice. A row whose
+    /// (request id, attempt) is there already replaces it.
+    ///
+    /// # Errors
+    /// When the back end fails; nothing was added then.
+    fn append(&self, rows: &[UsageRow], checkpoint: u64) -> Result<(), StoreError>;
+
+    /// The checkpoint of the last `append`, 0 in a new store.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn checkpoint(&self) -> Result<u64, StoreError>;
+
+    /// Sums, largest cost first; by day in the order of days.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn sum(&self, query: &UsageQuery) -> Result<Vec<UsageSum>, StoreError>;
+
+    /// The attempts of one request, in order.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn request(&self, id: RequestId) -> Result<Vec<UsageRow>, StoreError>;
+
+    /// The newest `limit` rows that began before `before` (none = now), newest first.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn recent(&self, before: Option<Timestamp>, limit: u32) -> Result<Vec<UsageRow>, StoreError>;
+}
+
+/// Which provider and tenant made a stored response (`/v1/responses`).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ResponseBinding {
+    /// The provider's response id.
+    pub response_id: String,
+    /// The tenant that made it.
+    pub service: ServiceName,
+    /// The provider that keeps it.
+    pub provider: ProviderName,
+    /// The requested model name.
+    pub model: crate::ModelName,
+    /// Which of the provider's keys made it (index into `api_keys`).
+    pub key_index: u32,
+    /// When it was made.
+    pub created_at: Timestamp,
+}
+
+/// Bindings of response ids. Written through the journal, read at start and on a miss.
+pub trait ResponseStore: Send + Sync {
+    /// Adds bindings; an id that is there already keeps its first tenant and provider.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn bind(&self, bindings: &[ResponseBinding]) -> Result<(), StoreError>;
+
+    /// The binding of an id, of this tenant only.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn binding(
+        &self,
+        service: &ServiceName,
+        response_id: &str,
+    ) -> Result<Option<ResponseBinding>, StoreError>;
+
+    /// Forgets a binding.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn unbind(&self, service: &ServiceName, response_id: &str) -> Result<(), StoreError>;
+}
+
+/// One record of the journal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum JournalRecord {
+    /// Bytes are about to go to a provider. The row holds all that is known by then, with
+    /// estimated input tokens and `end_reason` crash: it is what stands if nothing follows.
+    Begun(UsageRow),
+    /// An attempt (or a request without one) ended.
+    Ended(UsageRow),
+    /// A provider stored a response.
+    Bound(ResponseBinding),
+}
+
+/// The append-only journal: the only thing a request waits for, and that for a memory copy.
+pub trait Journal: Send + Sync {
+    /// Appends one record. When it returns, the record survives the death of the process.
+    ///
+    /// # Errors
+    /// `Full` when no segment can be allocated or too much is waiting to be stored,
+    /// `Failed` when the record is too large.
+    fn append(&self, record: &JournalRecord) -> Result<(), StoreError>;
+
+    /// With `durability = "power"`: returns once everything appended so far is on disk.
+    /// Returns at once otherwise.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    fn sync(&self) -> Result<(), StoreError>;
+
+    /// Milliseconds by which the store lags behind the journal.
+    fn lag_ms(&self) -> u64;
+}

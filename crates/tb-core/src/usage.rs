@@ -1,0 +1,174 @@
+//! The accounting record: one row per attempt, under one request id.
+
+use serde::{Deserialize, Serialize};
+
+use crate::prices::Cost;
+use crate::{KeyId, ModelName, ProviderName, Purpose, RequestId, ServiceName, Surface, Timestamp};
+
+/// Tokens by kind. The kinds partition: `input()` and `output()` are exact sums, nothing is
+/// counted twice (`cache_*` are parts of the input, `reasoning` is a part of the output).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct TokenCounts {
+    /// Input that was neither read from nor written to the provider's prompt cache.
+    pub input_fresh: u64,
+    /// Input read from the provider's prompt cache.
+    pub cache_read: u64,
+    /// Input written to the provider's prompt cache (5-minute entries, or the only kind).
+    pub cache_write: u64,
+    /// Input written to the provider's prompt cache for one hour.
+    pub cache_write_1h: u64,
+    /// Output that the client can see.
+    pub output_visible: u64,
+    /// Hidden reasoning, billed as output.
+    pub reasoning: u64,
+}
+
+impl TokenCounts {
+    /// All input tokens.
+    #[must_use]
+    pub const fn input(&self) -> u64 {
+        self.input_fresh
+            .saturating_add(self.cache_read)
+            .saturating_add(self.cache_write)
+            .saturating_add(self.cache_write_1h)
+    }
+
+    /// All output tokens.
+    #[must_use]
+    pub const fn output(&self) -> u64 {
+        self.output_visible.saturating_add(self.reasoning)
+    }
+}
+
+/// Why an attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndReason {
+    /// A whole answer, success or a proper error of the provider, was passed on.
+    Complete,
+    /// The client left before the end.
+    ClientGone,
+    /// The provider failed, cut the stream or sent garbage.
+    UpstreamError,
+    /// One of the time-outs or the deadline.
+    Timeout,
+    /// A limit of ours ended it.
+    Limit,
+    /// The guard ended it.
+    Guard,
+    /// The process died; settled at the next start.
+    Crash,
+}
+
+impl EndReason {
+    /// Every reason, for tables and metrics.
+    pub const ALL: [Self; 7] = [
+        Self::Complete,
+        Self::ClientGone,
+        Self::UpstreamError,
+        Self::Timeout,
+        Self::Limit,
+        Self::Guard,
+        Self::Crash,
+    ];
+
+    /// The word for it in rows and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Complete => "complete",
+            Self::ClientGone => "client_gone",
+            Self::UpstreamError => "upstream_error",
+            Self::Timeout => "timeout",
+            Self::Limit => "limit",
+            Self::Guard => "guard",
+            Self::Crash => "crash",
+        }
+    }
+}
+
+/// Where the token counts of a row come from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UsageSource {
+    /// The provider's final count.
+    Provider,
+    /// The provider's count so far, then the stream was cut.
+    ProviderPartial,
+    /// Our estimate from the bytes that went and came.
+    Estimate,
+    /// Nothing reached the provider, or it charges no tokens for this.
+    None,
+}
+
+impl UsageSource {
+    /// Every source, for tables and metrics.
+    pub const ALL: [Self; 4] = [Self::Provider, Self::ProviderPartial, Self::Estimate, Self::None];
+
+    /// The word for it in rows and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Provider => "provider",
+            Self::ProviderPartial => "provider_partial",
+            Self::Estimate => "estimate",
+            Self::None => "none",
+        }
+    }
+}
+
+/// One attempt at a provider. `attempt` counts from 1; a request that ended before any
+/// attempt has a single row with `attempt` 0 and no provider.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UsageRow {
+    /// The request; several attempts share it.
+    pub request_id: RequestId,
+    /// 1 for the first attempt, 0 for a request that never reached a provider.
+    pub attempt: u32,
+    /// Whether this is the attempt whose outcome the client saw.
+    pub is_final: bool,
+    /// When the attempt began.
+    pub started_at: Timestamp,
+    /// The calling service, the tenant.
+    pub service: ServiceName,
+    /// The virtual key, or `None` with authentication off.
+    pub key_id: Option<KeyId>,
+    /// What the call was for.
+    pub purpose: Purpose,
+    /// The end user as the caller named them (`x-tollbar-user`, else the body's `user`).
+    pub user: Option<String>,
+    /// The public route.
+    pub surface: Surface,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The provider tried, if any.
+    pub provider: Option<ProviderName>,
+    /// What the client sent as `model`, when the configuration knows it; else `other`.
+    pub model_requested: ModelName,
+    /// The model id that was sent to the provider.
+    pub model_resolved: Option<ModelName>,
+    /// The model id that the provider says it served.
+    pub model_served: Option<String>,
+    /// The provider's HTTP status, or 0 when none came.
+    pub status: u16,
+    /// The stable error code shown to the client, when the attempt failed.
+    pub error_code: Option<String>,
+    /// Why it ended.
+    pub end_reason: EndReason,
+    /// Where `tokens` come from.
+    pub usage_source: UsageSource,
+    /// Tokens by kind.
+    pub tokens: TokenCounts,
+    /// What it cost.
+    pub cost: Cost,
+    /// The version of the price table, see [`crate::PriceTable::version`].
+    pub price_version: String,
+    /// Milliseconds to the first output, for streams that produced any.
+    pub ttft_ms: Option<u32>,
+    /// Milliseconds from the start of the attempt to its end.
+    pub duration_ms: u32,
+    /// Microseconds that the gateway itself added before sending.
+    pub overhead_us: u32,
+    /// The hash of the configuration snapshot that served it.
+    pub config_hash: u64,
+}
