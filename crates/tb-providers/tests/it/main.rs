@@ -1,0 +1,13 @@
+//! Dialects from the outside: encoded requests, decoded answers, streams cut everywhere.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a helper that fails fails its test"
+)]
+
+mod golden;
+mod openai;
+mod simulated;
+mod stream;
+mod support;
