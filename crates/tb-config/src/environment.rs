@@ -1,0 +1,65 @@
+//! The outside world as far as configuration needs it: variables and files.
+
+use std::collections::HashMap;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Where variables and files come from. Tests pass a [`FixedEnvironment`].
+pub trait Environment: Send + Sync {
+    /// The variable's value, if it is set and is valid Unicode.
+    fn var(&self, name: &str) -> Option<String>;
+
+    /// The whole file as text.
+    ///
+    /// # Errors
+    /// As of the file system; `InvalidData` when it is not UTF-8.
+    fn read_file(&self, path: &Path) -> io::Result<String>;
+}
+
+/// The process's own variables and the file system.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct SystemEnvironment;
+
+impl Environment for SystemEnvironment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the environment")]
+    fn var(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+
+    fn read_file(&self, path: &Path) -> io::Result<String> {
+        std::fs::read_to_string(path)
+    }
+}
+
+/// Variables and files out of maps, for tests and for `check` on another machine's file.
+#[derive(Clone, Default)]
+pub struct FixedEnvironment {
+    variables: HashMap<String, String>,
+    files: HashMap<PathBuf, String>,
+}
+
+impl FixedEnvironment {
+    /// Adds a variable.
+    #[must_use]
+    pub fn with_var(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Adds a file.
+    #[must_use]
+    pub fn with_file(mut self, path: impl Into<PathBuf>, text: &str) -> Self {
+        self.files.insert(path.into(), text.to_owned());
+        self
+    }
+}
+
+impl Environment for FixedEnvironment {
+    fn var(&self, name: &str) -> Option<String> {
+        self.variables.get(name).cloned()
+    }
+
+    fn read_file(&self, path: &Path) -> io::Result<String> {
+        self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+}

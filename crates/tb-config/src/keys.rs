@@ -1,0 +1,146 @@
+//! What may be written in the file: every table and key with its type, default and
+//! description. The reader, the JSON Schema and the reference are made from this table.
+
+/// A table of the file.
+pub(crate) struct Table {
+    /// Its path with `*` for names and nothing for list positions: `models.*.targets`.
+    pub(crate) place: &'static str,
+    /// What it is about.
+    pub(crate) doc: &'static str,
+    /// Its keys.
+    pub(crate) keys: &'static [Key],
+    /// Whether `TOLLBAR_<TABLE>_<KEY>` and flags may set its keys.
+    pub(crate) overridable: bool,
+}
+
+/// A key of a table.
+pub(crate) struct Key {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    pub(crate) default: Default,
+    pub(crate) doc: &'static str,
+}
+
+/// What holds when a key is not written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Default {
+    /// It must be written.
+    Required,
+    /// Nothing.
+    Absent,
+    /// This value, in the notation of variables.
+    Value(&'static str),
+    /// Something that depends on other things, in words.
+    Depends(&'static str),
+}
+
+/// The type of a key's value.
+pub(crate) enum Kind {
+    Text,
+    /// A secret-free name of something on disk.
+    Path,
+    Flag,
+    Whole {
+        min: i64,
+        max: i64,
+    },
+    Share,
+    Duration {
+        min_ms: u64,
+    },
+    Size {
+        min: u64,
+        max: u64,
+    },
+    Address,
+    Url,
+    Dollars,
+    Date,
+    Choice(&'static [&'static str]),
+    Texts,
+    Choices(&'static [&'static str]),
+    Networks,
+    Secrets,
+    TextMap,
+    Table(&'static Table),
+    Tables(&'static Table),
+    Named(&'static Table),
+}
+
+mod process;
+mod routing;
+
+use self::Default::{Absent, Depends};
+use self::process::{ENVIRONMENT, JOURNAL, SERVER, STORAGE, TELEMETRY};
+use self::routing::{MODEL, PRICE, PROVIDER, SERVICE};
+
+const fn key(name: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
+    Key { name, kind, default, doc }
+}
+
+const fn table(place: &'static str, doc: &'static str, keys: &'static [Key]) -> Table {
+    Table { place, doc, keys, overridable: false }
+}
+
+const fn scalars(place: &'static str, doc: &'static str, keys: &'static [Key]) -> Table {
+    Table { place, doc, keys, overridable: true }
+}
+
+/// The whole file.
+pub(crate) static ROOT: Table = table(
+    "",
+    "Tollbar's configuration. Unknown keys are refused.",
+    &[
+        key("environment", Kind::Table(&ENVIRONMENT), Absent, "Which installation this is."),
+        key("server", Kind::Table(&SERVER), Absent, "Listeners and HTTP limits."),
+        key("storage", Kind::Table(&STORAGE), Absent, "Where keys and usage are kept."),
+        key(
+            "journal",
+            Kind::Table(&JOURNAL),
+            Absent,
+            "The append-only log that makes accounting survive a crash.",
+        ),
+        key("telemetry", Kind::Table(&TELEMETRY), Absent, "Logs."),
+        key("providers", Kind::Named(&PROVIDER), Absent, "Where models are served, by name."),
+        key("models", Kind::Named(&MODEL), Absent, "What clients may send as `model`, by name."),
+        key(
+            "services",
+            Kind::Named(&SERVICE),
+            Depends("one service `default` with the purpose `general` and all models"),
+            "Who calls, by name. Virtual keys belong to services.",
+        ),
+        key(
+            "prices",
+            Kind::Named(&PRICE),
+            Absent,
+            "Prices by `vendor/model`, over the built-in table.",
+        ),
+    ],
+);
+
+impl Table {
+    /// The key of that name.
+    pub(crate) fn key(&self, name: &str) -> Option<&'static Key> {
+        self.keys.iter().find(|key| key.name == name)
+    }
+}
+
+impl Kind {
+    /// The table below, if there is one.
+    pub(crate) const fn below(&self) -> Option<&'static Table> {
+        match self {
+            Self::Table(table) | Self::Tables(table) | Self::Named(table) => Some(table),
+            _ => None,
+        }
+    }
+}
+
+/// Whether any table has a key of that name.
+pub(crate) fn is_known_anywhere(name: &str) -> bool {
+    fn within(table: &Table, name: &str) -> bool {
+        table.keys.iter().any(|key| {
+            key.name == name || key.kind.below().is_some_and(|below| within(below, name))
+        })
+    }
+    within(&ROOT, name)
+}

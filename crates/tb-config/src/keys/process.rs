@@ -1,0 +1,96 @@
+//! The sections that the process is started with. Variables and flags may set their keys.
+
+use super::Default::{Absent, Depends, Value};
+use super::{Kind, Table, key, scalars};
+use crate::snapshot::LogFormat;
+use crate::value::{Authentication, Choice, Durability};
+
+pub(super) static ENVIRONMENT: Table = scalars(
+    "environment",
+    "Which installation this is.",
+    &[key("name", Kind::Text, Absent, "A name such as `production`, for people and records.")],
+);
+
+pub(super) static SERVER: Table = scalars(
+    "server",
+    "Listeners and HTTP limits. All but `drain_timeout` need a restart.",
+    &[
+        key(
+            "listen",
+            Kind::Address,
+            Value("127.0.0.1:8787"),
+            "The address of the public API, `/v1/…`.",
+        ),
+        key(
+            "admin_listen",
+            Kind::Address,
+            Value("127.0.0.1:8788"),
+            "The address of the admin API, the dashboard, `/metrics`, `/healthz` and `/readyz`; never the public one.",
+        ),
+        key(
+            "max_body",
+            Kind::Size { min: 1 << 10, max: 1 << 30 },
+            Value("16MiB"),
+            "The largest request body.",
+        ),
+        key(
+            "drain_timeout",
+            Kind::Duration { min_ms: 0 },
+            Value("30s"),
+            "How long running requests may go on after SIGTERM.",
+        ),
+        key(
+            "authentication",
+            Kind::Choice(Authentication::WORDS),
+            Value("required"),
+            "Whether callers need a key. `off` only on loopback addresses.",
+        ),
+        key(
+            "workers",
+            Kind::Whole { min: 1, max: 1024 },
+            Depends("one for each core"),
+            "Threads that serve the public API.",
+        ),
+    ],
+);
+
+pub(super) static STORAGE: Table = scalars(
+    "storage",
+    "Where keys and usage are kept. Needs a restart.",
+    &[key(
+        "url",
+        Kind::Path,
+        Value("sqlite:tollbar.db"),
+        "`sqlite:PATH`, relative to the folder of this file, or `memory:`. Without a file `sqlite:tollbar-data/tollbar.db`.",
+    )],
+);
+
+pub(super) static JOURNAL: Table = scalars(
+    "journal",
+    "The append-only log that makes accounting survive a crash. Needs a restart.",
+    &[
+        key(
+            "path",
+            Kind::Path,
+            Value("journal/"),
+            "The folder of its segments, relative to the folder of this file. Without a file `tollbar-data/journal/`.",
+        ),
+        key(
+            "durability",
+            Kind::Choice(Durability::WORDS),
+            Value("process"),
+            "`process`: survives the death of the process. `power`: on disk before the answer is complete.",
+        ),
+    ],
+);
+
+pub(super) static TELEMETRY: Table = scalars(
+    "telemetry",
+    "Logs.",
+    &[key(
+        "log_format",
+        Kind::Choice(LogFormat::WORDS),
+        Value("json"),
+        "`json`: one object a line. `text`: for people.",
+    )],
+);

@@ -1,0 +1,308 @@
+//! The sections that say who may call what, where it is served, and what it costs.
+
+use tb_core::DataClass;
+use tb_providers::DialectName;
+use tb_providers::simulated::Fault;
+
+use super::Default::{Absent, Depends, Required, Value};
+use super::{Kind, Table, key, table};
+use crate::value::{Choice, Disconnect};
+
+pub(super) static PROVIDER: Table = table(
+    "providers.*",
+    "A place where models are served.",
+    &[
+        key(
+            "dialect",
+            Kind::Choice(DialectName::WORDS),
+            Required,
+            "The wire format. Everything compatible with OpenAI is `openai`; `simulated` needs no network.",
+        ),
+        key(
+            "base_url",
+            Kind::Url,
+            Depends("required, but for `simulated`, which has none"),
+            "Where it is, with the path up to the version: `https://api.example.com/v1`.",
+        ),
+        key(
+            "api_keys",
+            Kind::Secrets,
+            Value("[]"),
+            "Its keys, each as `{ env = \"NAME\" }` or `{ file = \"PATH\" }`; none for local servers without one.",
+        ),
+        key(
+            "vendor",
+            Kind::Text,
+            Depends(
+                "`google` for the dialect `gemini`, the dialect for `azure` and `anthropic`, else the provider's name",
+            ),
+            "The first half of its names in `[prices]` and in the built-in price table.",
+        ),
+        key(
+            "data_classes",
+            Kind::Choices(DataClass::WORDS),
+            Value("[\"public\", \"internal\"]"),
+            "The classes of data that it may receive.",
+        ),
+        key("region", Kind::Text, Absent, "Where it processes data."),
+        key(
+            "on_premises",
+            Kind::Flag,
+            Value("false"),
+            "Whether it runs in the company's own rooms.",
+        ),
+        key(
+            "zero_retention",
+            Kind::Flag,
+            Value("false"),
+            "Whether it keeps nothing of what it is sent.",
+        ),
+        key("baa", Kind::Table(&BAA), Absent, "The business associate agreement with it."),
+        key(
+            "quirks",
+            Kind::Table(&QUIRKS),
+            Absent,
+            "What it does differently from the dialect's origin.",
+        ),
+        key(
+            "connect_timeout",
+            Kind::Duration { min_ms: 1 },
+            Value("5s"),
+            "How long the TCP and TLS handshakes may take.",
+        ),
+        key(
+            "on_client_disconnect",
+            Kind::Choice(Disconnect::WORDS),
+            Value("cancel"),
+            "When a client leaves in mid-stream: `cancel` closes the connection to the provider at once, `drain` reads on (at most 30 s and 4 MiB) to learn the real usage.",
+        ),
+        key(
+            "latency",
+            Kind::Duration { min_ms: 0 },
+            Depends("`0s` for `simulated`"),
+            "Simulated only: the pause before the first byte.",
+        ),
+        key(
+            "tokens_per_second",
+            Kind::Whole { min: 0, max: 1_000_000 },
+            Depends("0 (at once) for `simulated`"),
+            "Simulated only: the speed of streamed output.",
+        ),
+        key(
+            "failures",
+            Kind::Tables(&FAILURE),
+            Absent,
+            "Simulated only: faults, each with its share of the requests.",
+        ),
+        key(
+            "answers",
+            Kind::TextMap,
+            Absent,
+            "Simulated only: answers by the last user message, `*` for any other; without a fitting one it echoes.",
+        ),
+    ],
+);
+
+pub(super) static BAA: Table = table(
+    "providers.*.baa",
+    "A business associate agreement.",
+    &[
+        key("reference", Kind::Text, Required, "Its number or name."),
+        key("expires", Kind::Date, Required, "The first day on which it counts no longer."),
+    ],
+);
+
+pub(super) static QUIRKS: Table = table(
+    "providers.*.quirks",
+    "What a vendor does differently from the dialect's origin.",
+    &[
+        key(
+            "stream_options",
+            Kind::Flag,
+            Value("true"),
+            "It accepts `stream_options.include_usage`.",
+        ),
+        key(
+            "max_completion_tokens",
+            Kind::Flag,
+            Value("true"),
+            "It accepts `max_completion_tokens`; otherwise that is renamed to `max_tokens`.",
+        ),
+        key(
+            "base64_embeddings",
+            Kind::Flag,
+            Value("true"),
+            "It accepts `encoding_format: \"base64\"` for embeddings.",
+        ),
+        key(
+            "developer_role",
+            Kind::Flag,
+            Value("true"),
+            "It knows the role `developer`; otherwise that is renamed to `system`.",
+        ),
+        key(
+            "api_version",
+            Kind::Text,
+            Absent,
+            "Azure: the `api-version` of the deployment path form; absent, the `/openai/v1` form is used.",
+        ),
+    ],
+);
+
+pub(super) static FAILURE: Table = table(
+    "providers.*.failures",
+    "One kind of failure: either `status` or `kind`.",
+    &[
+        key(
+            "status",
+            Kind::Whole { min: 400, max: 599 },
+            Absent,
+            "An error answer with this HTTP status.",
+        ),
+        key("kind", Kind::Choice(Fault::WORDS), Absent, "A fault that is not a status."),
+        key(
+            "share",
+            Kind::Share,
+            Required,
+            "The share of the requests that it happens to, 0 to 1; all together at most 1.",
+        ),
+        key(
+            "retry_after",
+            Kind::Duration { min_ms: 0 },
+            Absent,
+            "The `retry-after` that goes with a status.",
+        ),
+    ],
+);
+
+pub(super) static MODEL: Table = table(
+    "models.*",
+    "A name that clients send as `model`.",
+    &[
+        key("targets", Kind::Tables(&TARGET), Required, "Where it is served."),
+        key(
+            "deadline",
+            Kind::Duration { min_ms: 1 },
+            Value("10m"),
+            "How long the whole request may take.",
+        ),
+        key(
+            "first_byte_timeout",
+            Kind::Duration { min_ms: 1 },
+            Value("1m"),
+            "How long the first byte of an answer may take.",
+        ),
+        key(
+            "idle_timeout",
+            Kind::Duration { min_ms: 1 },
+            Value("1m"),
+            "How long a stream may pause.",
+        ),
+    ],
+);
+
+pub(super) static TARGET: Table = table(
+    "models.*.targets",
+    "One place where a model is served.",
+    &[
+        key("provider", Kind::Text, Required, "A name of `[providers]`."),
+        key(
+            "model",
+            Kind::Text,
+            Required,
+            "The provider's own name of the model, or the name of an Azure deployment.",
+        ),
+        key(
+            "weight",
+            Kind::Whole { min: 0, max: 1_000_000 },
+            Value("1"),
+            "Its share among the targets; 0 = none.",
+        ),
+    ],
+);
+
+pub(super) static SERVICE: Table = table(
+    "services.*",
+    "A caller: the tenant of its keys, usage and stored responses.",
+    &[
+        key("purposes", Kind::Texts, Required, "The closed list of purposes that it may declare."),
+        key(
+            "models",
+            Kind::Texts,
+            Value("[\"*\"]"),
+            "The models it may call: names of `[models]`, `provider/model`, or patterns with a trailing `*`.",
+        ),
+        key(
+            "data_classes",
+            Kind::Choices(DataClass::WORDS),
+            Value("[\"public\", \"internal\", \"personal\", \"health\"]"),
+            "The classes of data that it may declare.",
+        ),
+        key(
+            "networks",
+            Kind::Networks,
+            Value("[]"),
+            "Where its keys may be used from; empty = anywhere.",
+        ),
+    ],
+);
+
+pub(super) static PRICE: Table = table(
+    "prices.*",
+    "The price of one `vendor/model`, in dollars for a million tokens.",
+    &[
+        key("input", Kind::Dollars, Required, "Fresh input."),
+        key("output", Kind::Dollars, Required, "Output, reasoning included."),
+        key(
+            "cached_input",
+            Kind::Dollars,
+            Depends("the price of `input`"),
+            "Input read from the provider's prompt cache.",
+        ),
+        key(
+            "cache_write",
+            Kind::Dollars,
+            Depends("the price of `input`"),
+            "Input written to the prompt cache.",
+        ),
+        key(
+            "cache_write_1h",
+            Kind::Dollars,
+            Depends("the price of `cache_write`"),
+            "Input written to the prompt cache for one hour.",
+        ),
+        key(
+            "tiers",
+            Kind::Tables(&TIER),
+            Absent,
+            "Prices for long inputs, in rising order of `above_tokens`.",
+        ),
+    ],
+);
+
+pub(super) static TIER: Table = table(
+    "prices.*.tiers",
+    "The price of the whole request once its input exceeds a number of tokens.",
+    &[
+        key(
+            "above_tokens",
+            Kind::Whole { min: 1, max: i64::MAX },
+            Required,
+            "It holds for inputs of more tokens than this.",
+        ),
+        key("input", Kind::Dollars, Required, "Fresh input."),
+        key("output", Kind::Dollars, Required, "Output, reasoning included."),
+        key(
+            "cached_input",
+            Kind::Dollars,
+            Depends("the tier's price of `input`"),
+            "Input read from the provider's prompt cache.",
+        ),
+        key(
+            "cache_write",
+            Kind::Dollars,
+            Depends("the tier's price of `input`"),
+            "Input written to the prompt cache.",
+        ),
+    ],
+);

@@ -1,0 +1,181 @@
+//! The JSON Schema (2020-12) of the file and the reference for people, both made from the table
+//! of keys.
+
+use std::fmt::Write as _;
+
+use serde_json::{Map, Value, json};
+
+use crate::codes::Code;
+use crate::keys::{Default, Key, Kind, ROOT, Table};
+use crate::reader::variable_name;
+use crate::refused::REFUSED;
+
+/// The JSON Schema of `tollbar.toml`, for editors.
+#[must_use]
+pub fn schema() -> Value {
+    let mut schema = table_schema(&ROOT);
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
+        object.insert("title".into(), "Tollbar configuration".into());
+    }
+    schema
+}
+
+fn table_schema(table: &Table) -> Value {
+    let properties: Map<String, Value> =
+        table.keys.iter().map(|key| (key.name.to_owned(), key_schema(key))).collect();
+    let required: Vec<_> =
+        table.keys.iter().filter(|key| key.default == Default::Required).map(|k| k.name).collect();
+    json!({
+        "type": "object",
+        "description": table.doc,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": false,
+    })
+}
+
+fn key_schema(key: &Key) -> Value {
+    let mut schema = kind_schema(&key.kind);
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("description".into(), key.doc.into());
+        if let Default::Value(default) = key.default {
+            object.insert("default".into(), default_json(&key.kind, default));
+        }
+    }
+    schema
+}
+
+/// The default as the file would have it: lists, numbers and booleans read alike in TOML and
+/// JSON, everything else is a string.
+fn default_json(kind: &Kind, default: &str) -> Value {
+    match kind {
+        Kind::Flag
+        | Kind::Whole { .. }
+        | Kind::Texts
+        | Kind::Choices(_)
+        | Kind::Networks
+        | Kind::Secrets => serde_json::from_str(default).unwrap_or(Value::Null),
+        _ => default.into(),
+    }
+}
+
+fn kind_schema(kind: &Kind) -> Value {
+    match kind {
+        Kind::Text | Kind::Path | Kind::Address => json!({ "type": "string" }),
+        Kind::Url => json!({ "type": "string", "pattern": "^https?://" }),
+        Kind::Flag => json!({ "type": "boolean" }),
+        Kind::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
+        Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
+        Kind::Duration { .. } => json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d))+$" }),
+        Kind::Size { .. } => json!({ "type": ["string", "integer"] }),
+        Kind::Dollars => json!({ "type": ["number", "string"], "minimum": 0 }),
+        Kind::Date => json!({ "type": "string", "format": "date" }),
+        Kind::Choice(words) => json!({ "type": "string", "enum": words }),
+        Kind::Texts | Kind::Networks => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Choices(words) => {
+            json!({ "type": "array", "items": { "type": "string", "enum": words } })
+        }
+        Kind::Secrets => json!({ "type": "array", "items": secret_schema() }),
+        Kind::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Kind::Table(below) => table_schema(below),
+        Kind::Tables(below) => json!({ "type": "array", "items": table_schema(below) }),
+        Kind::Named(below) => {
+            json!({ "type": "object", "additionalProperties": table_schema(below) })
+        }
+    }
+}
+
+/// A string is accepted with a warning; the schema lets editors advise against it.
+fn secret_schema() -> Value {
+    let reference = |key: &str| {
+        json!({
+            "type": "object",
+            "properties": { key: { "type": "string" } },
+            "required": [key],
+            "additionalProperties": false,
+        })
+    };
+    json!({ "oneOf": [
+        reference("env"),
+        reference("file"),
+        { "type": "string", "deprecated": true },
+    ] })
+}
+
+/// The reference of all keys and codes, in Markdown.
+#[must_use]
+pub fn reference() -> String {
+    let mut text = String::from("# Configuration reference\n");
+    table_reference(&ROOT, &mut text);
+    text.push_str("\n## Not in this version\n\nThe contract names these keys; this version refuses them rather than ignore them.\n\n");
+    for line in REFUSED {
+        let place = if line.place.is_empty() { "top level" } else { line.place };
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "* `{}` ({place})", line.key);
+    }
+    text.push_str("\n## Codes\n\n| code | severity | meaning |\n|---|---|---|\n");
+    for code in Code::ALL {
+        let severity = code.severity().as_str();
+        let _ = writeln!(text, "| {} | {severity} | {} |", code.as_str(), code.doc());
+    }
+    text
+}
+
+fn table_reference(table: &Table, text: &mut String) {
+    if !table.place.is_empty() {
+        // Writing into a string cannot fail.
+        let _ = writeln!(text, "\n## `{}`", table.place);
+    }
+    let _ = write!(
+        text,
+        "\n{}\n\n| key | type | default | what it is |\n|---|---|---|---|\n",
+        table.doc
+    );
+    for key in table.keys {
+        let variable = if table.overridable {
+            format!(" Variable `{}`.", variable_name(&format!("{}.{}", table.place, key.name)))
+        } else {
+            String::new()
+        };
+        let default = match key.default {
+            Default::Required => "required".to_owned(),
+            Default::Absent => "–".to_owned(),
+            Default::Value(value) => format!("`{value}`"),
+            Default::Depends(words) => words.to_owned(),
+        };
+        let kind = kind_word(&key.kind);
+        let _ = writeln!(text, "| `{}` | {kind} | {default} | {}{variable} |", key.name, key.doc);
+    }
+    for below in table.keys.iter().filter_map(|key| key.kind.below()) {
+        table_reference(below, text);
+    }
+}
+
+fn kind_word(kind: &Kind) -> String {
+    let words = |words: &[&str]| {
+        words.iter().map(|word| format!("`{word}`")).collect::<Vec<_>>().join(", ")
+    };
+    match kind {
+        Kind::Text | Kind::Path => "string".to_owned(),
+        Kind::Flag => "boolean".to_owned(),
+        Kind::Whole { min, max: i64::MAX } => format!("integer, at least {min}"),
+        Kind::Whole { min, max } => format!("integer, {min} to {max}"),
+        Kind::Share => "number, 0 to 1".to_owned(),
+        Kind::Duration { .. } => "duration".to_owned(),
+        Kind::Size { .. } => "size".to_owned(),
+        Kind::Address => "IP address and port".to_owned(),
+        Kind::Url => "URL".to_owned(),
+        Kind::Dollars => "dollars".to_owned(),
+        Kind::Date => "date".to_owned(),
+        Kind::Choice(list) => words(list),
+        Kind::Texts => "list of strings".to_owned(),
+        Kind::Choices(list) => format!("list of {}", words(list)),
+        Kind::Networks => "list of networks".to_owned(),
+        Kind::Secrets => "list of secrets".to_owned(),
+        Kind::TextMap => "table of strings".to_owned(),
+        Kind::Table(below) => format!("table `{}`", below.place),
+        Kind::Tables(below) => format!("list of tables `{}`", below.place),
+        Kind::Named(below) => format!("tables `{}`", below.place),
+    }
+}

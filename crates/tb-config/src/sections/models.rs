@@ -1,0 +1,100 @@
+//! `[models.NAME]`
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tb_core::ProviderName;
+
+use crate::codes::Code;
+use crate::nearest::nearest;
+use crate::reader::{At, Section};
+use crate::redact::quoted;
+use crate::snapshot::{Model, Provider, Target, is_model_name};
+use crate::value::Mistake;
+
+/// The providers that targets may name. Faulty ones have a name and nothing else.
+pub(crate) struct Known<'a> {
+    pub(crate) names: &'a [String],
+    pub(crate) providers: &'a BTreeMap<ProviderName, Arc<Provider>>,
+}
+
+pub(crate) fn model(name: &str, section: &Section<'_>, known: &Known<'_>) -> Option<Model> {
+    if !is_model_name(name) {
+        bad_name(section, &At { value: name.to_owned(), place: section.place.clone() });
+    }
+    let deadline = section.value::<Duration>("deadline");
+    let first_byte_timeout = section.value::<Duration>("first_byte_timeout");
+    let idle_timeout = section.value::<Duration>("idle_timeout");
+    let targets = targets(section, known);
+    Some(Model {
+        name: name.into(),
+        targets: targets?,
+        deadline: deadline?.value,
+        first_byte_timeout: first_byte_timeout?.value,
+        idle_timeout: idle_timeout?.value,
+    })
+}
+
+fn bad_name(section: &Section<'_>, name: &At<String>) {
+    section.reader.report(
+        &name.place,
+        Code::BadName,
+        "the name of a model has characters that it cannot have, or is too long",
+        "use 1 to 200 visible ASCII characters without = ; , * \" ? # % \\ and empty parts of a path",
+    );
+}
+
+fn targets(section: &Section<'_>, known: &Known<'_>) -> Option<Vec<Target>> {
+    let Some(place) = section.written_at("targets") else {
+        section.missing("targets");
+        return None;
+    };
+    let written = section.array("targets")?;
+    if written.is_empty() {
+        section.reader.report(
+            &place,
+            Code::NoTargets,
+            "the model has no targets",
+            "add { provider = \"NAME\", model = \"MODEL\" }",
+        );
+    }
+    let count = written.len();
+    let targets: Vec<_> =
+        section.tables("targets").iter().filter_map(|below| target(below, known)).collect();
+    if targets.len() == count && count > 0 && targets.iter().all(|target| target.weight == 0) {
+        section.reader.report(
+            &place,
+            Code::ZeroWeights,
+            "all targets have weight 0, so none would be chosen",
+            "give at least one target a weight above 0, or leave the weights out",
+        );
+    }
+    Some(targets)
+}
+
+fn target(section: &Section<'_>, known: &Known<'_>) -> Option<Target> {
+    let provider = section.value::<String>("provider");
+    let model = section.value::<String>("model");
+    let weight = section.value::<i64>("weight");
+    if let Some(provider) = &provider
+        && !known.names.contains(&provider.value)
+    {
+        let names = known.names.iter().map(String::as_str);
+        let message = format!("there is no provider {}", quoted(&provider.value));
+        let help = "name one of [providers], or add it there";
+        let mistake = Mistake::new(Code::UnknownProvider, message, help);
+        section
+            .reader
+            .fault(&provider.place, mistake.with_nearest(nearest(&provider.value, names)));
+    }
+    let model = model?;
+    if !is_model_name(&model.value) {
+        bad_name(section, &model);
+    }
+    Some(Target {
+        provider: Arc::clone(known.providers.get(provider?.value.as_str())?),
+        model: model.value.into(),
+        weight: u32::try_from(weight?.value).ok()?,
+    })
+}

@@ -1,0 +1,135 @@
+//! `[services.NAME]`
+
+use tb_core::{DataClass, Network};
+
+use super::providers::check_name;
+use crate::codes::Code;
+use crate::nearest::nearest;
+use crate::reader::{At, Place, Section};
+use crate::redact::quoted;
+use crate::snapshot::{Service, matches_pattern};
+use crate::value::{Mistake, Word};
+
+/// The purpose of the service `default`, which exists when no service is configured.
+const DEFAULT_PURPOSE: &str = "general";
+
+/// The names that a service may refer to.
+pub(crate) struct Known<'a> {
+    pub(crate) providers: &'a [String],
+    pub(crate) models: &'a [String],
+}
+
+pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> Option<Service> {
+    check_name(name, section);
+    let purposes = purposes(section);
+    let models = section.list::<String>("models");
+    let data_classes = section.list::<Word<DataClass>>("data_classes");
+    let networks = section.list::<Network>("networks");
+    for model in models.iter().flatten() {
+        known.check(section, model);
+    }
+    check_not_empty(section, "models", models.as_deref());
+    check_not_empty(section, "data_classes", data_classes.as_deref());
+    Some(Service {
+        name: name.into(),
+        purposes: purposes?.into_iter().map(|purpose| purpose.value.into()).collect(),
+        models: models?.into_iter().map(|model| model.value.into()).collect(),
+        data_classes: data_classes?.into_iter().map(|class| class.value.0).collect(),
+        networks: networks?.into_iter().map(|network| network.value).collect(),
+    })
+}
+
+fn purposes(section: &Section<'_>) -> Option<Vec<At<String>>> {
+    if !section.is_written() {
+        let shown = format!("[{}]", quoted(DEFAULT_PURPOSE));
+        section.reader.effect(section.key_path("purposes"), shown, &Place::Default);
+        return Some(vec![At { value: DEFAULT_PURPOSE.to_owned(), place: Place::Default }]);
+    }
+    let purposes = section.list::<String>("purposes");
+    check_not_empty(section, "purposes", purposes.as_deref());
+    for purpose in purposes.iter().flatten() {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.');
+        if !(1..=64).contains(&purpose.value.len()) || !purpose.value.bytes().all(fits) {
+            section.reader.report(
+                &purpose.place,
+                Code::BadName,
+                "a purpose has characters that it cannot have, or is too long",
+                "use 1 to 64 letters, digits, `-`, `_` and `.`",
+            );
+        }
+    }
+    purposes
+}
+
+/// An empty list would refuse every call of the service, which nobody writes on purpose.
+fn check_not_empty<T>(section: &Section<'_>, key: &str, list: Option<&[At<T>]>) {
+    let written_empty = section.array_len(key) == Some(0);
+    if let (true, Some(place), Some([])) = (written_empty, section.written_at(key), list) {
+        section.reader.report(
+            &place,
+            Code::NoPurposes,
+            format!("`{key}` is empty, so the service could call nothing"),
+            format!("list at least one entry in `{key}`"),
+        );
+    }
+}
+
+impl Known<'_> {
+    /// Whether the service may call `provider/model` without a name in `[models]`.
+    pub(crate) fn reaches_providers(&self, service: &Service) -> bool {
+        service.models.iter().any(|pattern| {
+            let pattern = pattern.as_str();
+            match pattern.strip_suffix('*') {
+                Some(prefix) => match prefix.split_once('/') {
+                    Some((provider, _)) => self.has_provider(provider),
+                    None => self.providers.iter().any(|provider| provider.starts_with(prefix)),
+                },
+                None => {
+                    !self.models.iter().any(|model| model == pattern)
+                        && pattern.split_once('/').is_some_and(|(own, _)| self.has_provider(own))
+                }
+            }
+        })
+    }
+
+    fn has_provider(&self, name: &str) -> bool {
+        self.providers.iter().any(|provider| provider == name)
+    }
+
+    /// A name or pattern must be able to fit something.
+    fn check(&self, section: &Section<'_>, model: &At<String>) {
+        let text = model.value.as_str();
+        if text == "*" || self.models.iter().any(|name| matches_pattern(text, name)) {
+            return;
+        }
+        let prefix = text.strip_suffix('*').unwrap_or(text);
+        if prefix.contains('*') {
+            section.reader.report(
+                &model.place,
+                Code::BadName,
+                "a pattern has its `*` at the end",
+                "write `support-*`, `provider/*`, or a whole name",
+            );
+            return;
+        }
+        let mistake = match prefix.split_once('/') {
+            Some((provider, _)) if self.has_provider(provider) => return,
+            Some((provider, _)) => Mistake::new(
+                Code::UnknownProvider,
+                format!("there is no provider {}", quoted(provider)),
+                "write `provider/model` with a provider of [providers]",
+            )
+            .with_nearest(nearest(provider, self.providers.iter().map(String::as_str))),
+            None if prefix != text && self.providers.iter().any(|p| p.starts_with(prefix)) => {
+                return;
+            }
+            None => Mistake::new(
+                Code::UnknownModel,
+                format!("there is no model {}", quoted(text)),
+                "name one of [models], or `provider/model`, or a pattern such as `support-*`",
+            )
+            .with_nearest(nearest(text, self.models.iter().map(String::as_str))),
+        };
+        section.reader.fault(&model.place, mistake);
+    }
+}

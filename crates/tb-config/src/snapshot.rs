@@ -1,0 +1,250 @@
+//! The checked, immutable configuration that requests are served with.
+
+use std::collections::{BTreeMap, HashMap};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tb_core::{
+    DataClass, ModelName, Network, PriceTable, ProviderName, Purpose, Secret, ServiceName,
+    Timestamp,
+};
+use tb_providers::simulated::SimulatedSettings;
+use tb_providers::{BaseUrl, DialectName, Quirks};
+
+/// One configuration, applied whole or not at all.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// A hash over the effective values (secrets left out), in every usage row.
+    pub hash: u64,
+    /// Listeners and HTTP limits. A change needs a restart, but for `drain_timeout`.
+    pub server: ServerSettings,
+    /// Where keys and usage are kept. A change needs a restart.
+    pub storage: StorageSettings,
+    /// The journal. A change needs a restart.
+    pub journal: JournalSettings,
+    /// Providers by name.
+    pub providers: BTreeMap<ProviderName, Arc<Provider>>,
+    /// Models by the name that clients send.
+    pub models: BTreeMap<ModelName, Arc<Model>>,
+    /// Services by name.
+    pub services: HashMap<ServiceName, Arc<Service>>,
+    /// Prices: built-in, overlaid with `[prices]`.
+    pub prices: PriceTable,
+    /// Whether some service may call `provider/model` beside the names of `models`: one of its
+    /// `models` is `*`, or reaches into a provider (`openai/*`). So it is when no file was given.
+    /// Whether a given service may is for [`Service::may_call`].
+    pub direct_models: bool,
+    /// `[environment] name`, for people and records.
+    pub environment: Option<String>,
+    /// Logs.
+    pub log_format: LogFormat,
+}
+
+/// `[server]`
+#[derive(Debug, Clone)]
+pub struct ServerSettings {
+    /// The public API.
+    pub listen: SocketAddr,
+    /// Admin API, dashboard, metrics, health.
+    pub admin_listen: SocketAddr,
+    /// Largest request body in bytes.
+    pub max_body_bytes: usize,
+    /// How long running requests may go on after SIGTERM.
+    pub drain_timeout: Duration,
+    /// Whether callers need a key.
+    pub authentication: bool,
+    /// Threads that serve the public API; default: one for each core.
+    pub workers: usize,
+}
+
+/// `[storage] url`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum StorageSettings {
+    /// `memory:`
+    Memory,
+    /// `sqlite:PATH`, made absolute against the folder of the file.
+    Sqlite(PathBuf),
+}
+
+/// `[journal]`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalSettings {
+    /// The folder of the segments, absolute.
+    pub path: PathBuf,
+    /// `power`: on disk before the answer is complete; otherwise in the kernel's hands.
+    pub durable_on_power_loss: bool,
+}
+
+/// `log_format` of `[telemetry]`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogFormat {
+    /// One JSON object a line.
+    Json,
+    /// For people.
+    Text,
+}
+
+/// `[providers.NAME]`
+#[derive(Debug)]
+pub struct Provider {
+    /// Its name.
+    pub name: ProviderName,
+    /// Its wire format.
+    pub dialect: DialectName,
+    /// Where it is; of no use for the simulated one.
+    pub base_url: BaseUrl,
+    /// Its keys, in the order of the file; empty for local servers without one.
+    pub api_keys: Vec<Secret>,
+    /// What it does differently.
+    pub quirks: Quirks,
+    /// Which classes it may receive.
+    pub data_classes: Vec<DataClass>,
+    /// The key of `[prices]` and of the built-in table: the vendor's name.
+    pub vendor: String,
+    /// When the client leaves in mid-stream.
+    pub on_client_disconnect: OnDisconnect,
+    /// How long a TCP and TLS handshake may take.
+    pub connect_timeout: Duration,
+    /// Settings of `dialect = "simulated"`.
+    pub simulated: Option<SimulatedSettings>,
+    /// What is known of how it treats data, for routing by data class.
+    pub handling: DataHandling,
+}
+
+/// How a provider treats the data that it is sent, as the operator states it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct DataHandling {
+    /// Where it processes data.
+    pub region: Option<String>,
+    /// It runs in the company's own rooms.
+    pub on_premises: bool,
+    /// It keeps nothing of what it is sent.
+    pub zero_retention: bool,
+    /// The business associate agreement with it.
+    pub baa: Option<Baa>,
+}
+
+/// A business associate agreement. An expired one counts as none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Baa {
+    /// Its number or name.
+    pub reference: String,
+    /// From this moment (midnight UTC) it counts no longer.
+    pub expires_at: Timestamp,
+}
+
+/// `on_client_disconnect`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnDisconnect {
+    /// Close the upstream connection at once.
+    Cancel,
+    /// Read on, at most this long and this many bytes, to learn the real usage.
+    Drain {
+        /// At most this long.
+        timeout: Duration,
+        /// At most this much.
+        max_bytes: usize,
+    },
+}
+
+/// `[models.NAME]`
+#[derive(Debug)]
+pub struct Model {
+    /// What clients send.
+    pub name: ModelName,
+    /// Where it is served, with weights.
+    pub targets: Vec<Target>,
+    /// The whole request.
+    pub deadline: Duration,
+    /// From sending to the first byte of the answer.
+    pub first_byte_timeout: Duration,
+    /// Between two pieces of a stream.
+    pub idle_timeout: Duration,
+}
+
+/// One place where a model is served.
+#[derive(Debug, Clone)]
+pub struct Target {
+    /// The provider.
+    pub provider: Arc<Provider>,
+    /// The provider's model id.
+    pub model: ModelName,
+    /// Its share among the targets.
+    pub weight: u32,
+}
+
+/// `[services.NAME]`
+#[derive(Debug)]
+pub struct Service {
+    /// Its name: the tenant.
+    pub name: ServiceName,
+    /// The closed list of purposes.
+    pub purposes: Vec<Purpose>,
+    /// The models it may call: names, or patterns with a trailing `*`; `["*"]` = all.
+    pub models: Vec<ModelName>,
+    /// The classes it may declare.
+    pub data_classes: Vec<DataClass>,
+    /// Where its keys may be used from; empty = anywhere.
+    pub networks: Vec<Network>,
+}
+
+/// Time-outs of a model that is called as `provider/model`: the defaults of `[models]`.
+const DIRECT_DEADLINE: Duration = Duration::from_secs(600);
+const DIRECT_PAUSE: Duration = Duration::from_secs(60);
+
+impl Snapshot {
+    /// The model that a client names: one of `models`, or else, where [`Self::direct_models`]
+    /// says so, `provider/model` with a configured provider. It says nothing of who may call it.
+    #[must_use]
+    pub fn model(&self, name: &str) -> Option<Arc<Model>> {
+        if let Some(model) = self.models.get(name) {
+            return Some(Arc::clone(model));
+        }
+        let (provider, model) = name.split_once('/').filter(|_| self.direct_models)?;
+        let provider = self.providers.get(provider)?;
+        is_model_name(model).then(|| {
+            Arc::new(Model {
+                name: name.into(),
+                targets: vec![Target {
+                    provider: Arc::clone(provider),
+                    model: model.into(),
+                    weight: 1,
+                }],
+                deadline: DIRECT_DEADLINE,
+                first_byte_timeout: DIRECT_PAUSE,
+                idle_timeout: DIRECT_PAUSE,
+            })
+        })
+    }
+}
+
+impl Service {
+    /// Whether it may call the model of that name.
+    #[must_use]
+    pub fn may_call(&self, model: &str) -> bool {
+        self.models.iter().any(|pattern| matches_pattern(pattern.as_str(), model))
+    }
+}
+
+/// Whether `name` is `pattern`, or begins with what stands before its trailing `*`. The same
+/// rule holds for the models of services and of keys.
+#[must_use]
+pub fn matches_pattern(pattern: &str, name: &str) -> bool {
+    match pattern.strip_suffix('*') {
+        Some(prefix) => name.starts_with(prefix),
+        None => pattern == name,
+    }
+}
+
+/// Whether this can be a model's name: at most 200 visible ASCII characters without those that
+/// have a meaning in response headers, paths or patterns.
+pub(crate) fn is_model_name(name: &str) -> bool {
+    (1..=200).contains(&name.len())
+        && name.bytes().all(|b| {
+            b.is_ascii_graphic()
+                && !matches!(b, b'=' | b';' | b',' | b'*' | b'"' | b'?' | b'#' | b'%' | b'\\')
+        })
+        && !name.split('/').any(|part| part.is_empty() || part == "." || part == "..")
+}

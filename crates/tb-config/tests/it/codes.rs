@@ -1,0 +1,164 @@
+//! One faulty file for each code, and its near miss where one is worth having.
+
+use std::collections::BTreeSet;
+
+use tb_config::{Code, FixedEnvironment, Overrides, Source, load};
+
+use crate::{FOLDER, codes, read, read_in};
+
+const SIMULATED: &str = "[providers.p]\ndialect = \"simulated\"\n";
+
+/// A file with a good provider, and this.
+fn with_provider(text: &str) -> String {
+    format!("{SIMULATED}{text}\n")
+}
+
+/// A provider of the dialect `openai` with this in it.
+fn provider(text: &str) -> String {
+    format!("[providers.p]\ndialect = \"openai\"\nbase_url = \"https://h/v1\"\n{text}\n")
+}
+
+fn model(text: &str) -> String {
+    with_provider(&format!("[models.m]\n{text}"))
+}
+
+fn service(text: &str) -> String {
+    with_provider(&format!(
+        "[models.support]\ntargets = [{{ provider = \"p\", model = \"m\" }}]\n[services.s]\n{text}"
+    ))
+}
+
+/// Every code with texts that give it and nothing else.
+fn cases() -> Vec<(&'static str, Vec<String>)> {
+    vec![
+        ("E0002", vec![with_provider("[server"), with_provider("[server]\n[server]")]),
+        ("E0003", vec![with_provider("[server]\nlistn = \"127.0.0.1:1\""), with_provider("[sever]"), model("targets = [{ provider = \"p\", model = \"m\", wieght = 1 }]")]),
+        ("E0004", vec![with_provider("[server]\nlisten = 8787"), format!("server = 1\n{SIMULATED}"), with_provider("[models]\nm = 1"), model("targets = \"p\""), service("purposes = \"general\"")]),
+        ("E0005", vec!["[providers.p]\nbase_url = \"https://h\"".to_owned(), model("targets = [{ provider = \"p\" }]"), model("deadline = \"1s\""), service("models = [\"support\"]")]),
+        ("E0006", vec![with_provider("[server]\nauthentication = \"none\""), "[providers.p]\ndialect = \"opnai\"".to_owned(), provider("data_classes = [\"secret\"]")]),
+        ("E0007", vec![with_provider("[server]\nworkers = 0"), with_provider("[server]\nmax_body = \"2GiB\""), with_provider("[server]\ndrain_timeout = \"36500d\""), model("targets = [{ provider = \"p\", model = \"m\" }]\ndeadline = \"0s\""), with_provider("failures = [{ kind = \"cut\", share = 1.5 }]")]),
+        ("E0008", vec![with_provider("[server]\ndrain_timeout = \"30\"")]),
+        ("E0009", vec![with_provider("[server]\nmax_body = \"big\"")]),
+        ("E0010", vec![with_provider("[prices.\"p/m\"]\ninput = -1\noutput = 1"), with_provider("[prices.\"p/m\"]\ninput = 1e-3\noutput = 1")]),
+        ("E0011", vec![service("purposes = [\"a\"]\nnetworks = [\"10.0.0.0/33\"]")]),
+        ("E0012", vec![with_provider("[server]\nlisten = \"localhost:8787\"")]),
+        ("E0013", vec!["[providers.p]\ndialect = \"openai\"\nbase_url = \"ftp://h\"".to_owned()]),
+        ("E0014", vec![provider("baa = { reference = \"1\", expires = \"2027-02-30\" }")]),
+        ("E0015", vec!["[providers.\"a/b\"]\ndialect = \"simulated\"".to_owned(), with_provider("[prices.gpt]\ninput = 1\noutput = 1"), service("purposes = [\"a b\"]"), service("purposes = [\"a\"]\nmodels = [\"*-x\"]")]),
+        ("E0016", vec![with_provider("[guard]"), format!("content_log = true\n{SIMULATED}"), model("targets = [{ provider = \"p\", model = \"m\" }]\nfallbacks = [\"x\"]"), service("purposes = [\"a\"]\nbudget = { amount = \"500 usd\" }"), "[providers.p]\ndialect = \"bedrock\"".to_owned()]),
+        ("E0020", vec![provider("api_keys = [{ env = \"UNSET_KEY\" }]")]),
+        ("E0021", vec![provider("api_keys = [{ file = \"nowhere\" }]")]),
+        ("E0022", vec![provider("api_keys = [{ env = \"EMPTY\" }]"), provider("api_keys = [{ file = \"empty\" }]")]),
+        ("E0023", vec![provider("api_keys = [{ env = \"A\", file = \"b\" }]"), provider("api_keys = [{}]"), provider("api_keys = [{ vault = \"x\" }]"), provider("api_keys = [7]"), provider("api_keys = [{ env = \"sk-abc\" }]")]),
+        ("E0024", vec![provider("api_keys = [{ env = \"TWO_LINES\" }]")]),
+        ("E0030", vec![model("targets = [{ provider = \"q\", model = \"m\" }]"), service("purposes = [\"a\"]\nmodels = [\"q/m\"]")]),
+        ("E0031", vec![service("purposes = [\"a\"]\nmodels = [\"suport\"]"), service("purposes = [\"a\"]\nmodels = [\"zzz*\"]")]),
+        ("E0032", vec![model("targets = []")]),
+        ("E0033", vec![model("targets = [{ provider = \"p\", model = \"m\", weight = 0 }]")]),
+        ("E0034", vec!["[providers.p]\ndialect = \"openai\"".to_owned()]),
+        ("E0035", vec![with_provider("[storage]\nurl = \"postgres://u:p@h/d\""), with_provider("[storage]\nurl = \"tollbar.db\""), with_provider("[storage]\nurl = \"sqlite:\"")]),
+        ("E0036", vec![with_provider("[server]\nadmin_listen = \"127.0.0.1:8787\""), with_provider("[server]\nlisten = \"0.0.0.0:8788\"")]),
+        ("E0037", vec![with_provider("[server]\nauthentication = \"off\"\nlisten = \"0.0.0.0:8787\""), with_provider("[server]\nauthentication = \"off\"\nadmin_listen = \"[::]:8788\"")]),
+        ("E0038", vec![with_provider("failures = [{ status = 500, share = 0.6 }, { kind = \"cut\", share = 0.5 }]")]),
+        ("E0039", vec![service("purposes = []"), service("purposes = [\"a\"]\nmodels = []"), service("purposes = [\"a\"]\ndata_classes = []")]),
+        ("E0040", vec![with_provider("failures = [{ share = 0.1 }]"), with_provider("failures = [{ status = 500, kind = \"cut\", share = 0.1 }]")]),
+        ("E0041", vec![provider("latency = \"1s\""), with_provider("base_url = \"https://h\"")]),
+        ("E0042", vec![service("purposes = [\"a\", \"a\"]")]),
+        ("W0101", vec![provider("api_keys = [\"sk-inline\"]")]),
+        ("W0102", vec!["[providers.p]\ndialect = \"openai\"\nbase_url = \"http://10.0.0.1\"\napi_keys = [{ env = \"SET\" }]".to_owned()]),
+        ("W0103", vec![String::new()]),
+    ]
+}
+
+fn environment() -> FixedEnvironment {
+    FixedEnvironment::default()
+        .with_var("SET", "sk-1")
+        .with_var("EMPTY", " ")
+        .with_var("TWO_LINES", "sk-1\nsk-2")
+        .with_file(format!("{FOLDER}/empty"), "\n")
+}
+
+#[test]
+fn each_faulty_file_gives_its_code_and_no_other() {
+    for (code, texts) in cases() {
+        for text in texts {
+            let outcome = read_in(&text, &environment());
+            assert_eq!(outcome.is_ok(), code.starts_with('W'), "{code}:\n{text}");
+            let found: BTreeSet<_> = codes(&outcome).into_iter().collect();
+            assert_eq!(found, BTreeSet::from([code]), "{text}");
+        }
+    }
+}
+
+#[test]
+fn every_code_has_a_case() {
+    let mut tested: BTreeSet<_> = cases().into_iter().map(|(code, _)| code).collect();
+    // These two come from other sources than a text; they have their own tests below.
+    tested.extend(["E0001", "W0104"]);
+    let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+    assert_eq!(tested, all);
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    let source = Source::File("/nowhere/tollbar.toml".into());
+    let report = load(&source, &Overrides::default(), &FixedEnvironment::default()).unwrap_err();
+    assert_eq!(report.diagnostics[0].code, Code::UnreadableFile);
+    assert_eq!(report.diagnostics[0].file, "/nowhere/tollbar.toml");
+}
+
+#[test]
+fn a_file_that_is_not_utf_8_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tollbar.toml");
+    std::fs::write(&path, b"[server]\nname = \"\xff\"").unwrap();
+    let source = Source::File(path);
+    let report = load(&source, &Overrides::default(), &tb_config::SystemEnvironment).unwrap_err();
+    assert_eq!(report.diagnostics[0].code, Code::UnreadableFile);
+    assert!(report.diagnostics[0].message.contains("UTF-8"));
+}
+
+#[test]
+fn a_vendor_without_its_address_is_left_out_with_a_warning() {
+    let environment = FixedEnvironment::default()
+        .with_var("AZURE_OPENAI_API_KEY", "k")
+        .with_var("OPENAI_API_KEY", "k");
+    let loaded = tb_config::Loaded::defaults(&environment).unwrap();
+    assert_eq!(codes(&Ok(loaded.clone())), ["W0104"]);
+    assert_eq!(loaded.snapshot.providers.len(), 1);
+}
+
+#[test]
+fn all_faults_are_found_in_one_run_and_sorted() {
+    let outcome = read(
+        "[server]\nlisten = 1\n[models.m]\ntargets = []\n[providers.p]\ndialect = \"x\"\n[guard]\n",
+    );
+    assert_eq!(codes(&outcome), ["E0004", "E0032", "E0006", "E0016"]);
+}
+
+#[test]
+fn near_misses_are_accepted() {
+    for text in [
+        // Port 0 is any free port, so both may have it.
+        with_provider("[server]\nlisten = \"127.0.0.1:0\"\nadmin_listen = \"127.0.0.1:0\""),
+        with_provider("[server]\nauthentication = \"off\""),
+        with_provider("[server]\nauthentication = \"off\"\nlisten = \"[::1]:8787\""),
+        with_provider("failures = [{ status = 500, share = 0.5 }, { kind = \"cut\", share = 0.5 }]"),
+        with_provider("failures = [{ status = 500, share = 1 }]"),
+        with_provider("[storage]\nurl = \"memory:\""),
+        with_provider("[server]\nmax_body = 1048576"),
+        model("targets = [{ provider = \"p\", model = \"a\", weight = 0 }, { provider = \"p\", model = \"b\" }]"),
+        service("purposes = [\"a\"]\nmodels = [\"sup*\", \"p/any:model\", \"p/*\"]"),
+        "[providers.p]\ndialect = \"openai\"\nbase_url = \"http://localhost:1\"\napi_keys = [{ env = \"SET\" }]".to_owned(),
+    ] {
+        let outcome = read_in(&text, &environment());
+        assert_eq!(codes(&outcome), [""; 0], "{text}");
+        assert!(outcome.is_ok(), "{text}");
+    }
+}
+
+#[test]
+fn an_unknown_provider_is_not_reported_for_one_that_is_merely_faulty() {
+    let text = "[providers.p]\ndialect = \"openai\"\n[models.m]\ntargets = [{ provider = \"p\", model = \"m\" }]";
+    assert_eq!(codes(&read(text)), ["E0034"]);
+}
