@@ -1,0 +1,244 @@
+//! The append-only journal: what a request leaves behind before anything can be lost.
+//!
+//! Records go into segments that are mapped into memory and shared with the kernel, so that
+//! an append costs a copy and no system call, and what was appended survives the death of the
+//! process. A background thread, the storer, carries them into the store.
+
+mod drain;
+mod lock;
+mod map;
+mod record;
+mod recovery;
+mod segment;
+mod shared;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageStore};
+
+use self::drain::{Destination, Storer};
+use self::lock::DirectoryLock;
+use self::record::{MAX_FRAME, with_frame};
+use self::recovery::{Found, crash_rows};
+use self::segment::{ActiveSegment, HEADER_BYTES};
+use self::shared::{Claim, Shared, locked};
+
+/// What an appended record survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Durability {
+    /// The death of the process.
+    Process,
+    /// A power cut, once [`Journal::sync`] returned.
+    Power,
+}
+
+/// Where a journal lies and how large it may grow.
+#[derive(Debug, Clone)]
+pub struct JournalSettings {
+    /// The directory; made when missing.
+    pub path: PathBuf,
+    /// What an appended record survives.
+    pub durability: Durability,
+    /// The size of a segment file; at least 128 KiB.
+    pub segment_bytes: u64,
+    /// How many segments may wait for the store before new work is refused; at least 1.
+    pub max_segments: usize,
+}
+
+impl JournalSettings {
+    /// A journal of up to 64 segments of 8 MiB.
+    #[must_use]
+    pub const fn new(path: PathBuf, durability: Durability) -> Self {
+        Self { path, durability, segment_bytes: 8 * 1024 * 1024, max_segments: 64 }
+    }
+
+    /// The number of segments above which beginnings of long attempts are carried over.
+    const fn crowded_at(&self) -> usize {
+        let quarter = self.max_segments / 4;
+        if quarter == 0 { 1 } else { quarter }
+    }
+
+    fn checked(mut self) -> Self {
+        let smallest = HEADER_BYTES + 2 * u64::try_from(MAX_FRAME).unwrap_or(u64::MAX);
+        self.segment_bytes = self.segment_bytes.max(smallest).next_multiple_of(4096);
+        self.max_segments = self.max_segments.max(1);
+        self
+    }
+}
+
+/// The journal in a directory of memory-mapped segments, with its storer.
+pub struct MmapJournal {
+    shared: Arc<Shared>,
+    storer: Mutex<Option<JoinHandle<()>>>,
+    settled: usize,
+    /// Removed with everything in it when the journal closes.
+    temporary: bool,
+    _lock: DirectoryLock,
+}
+
+impl MmapJournal {
+    /// Opens the journal, settles what a crash left open and starts the storer.
+    ///
+    /// # Errors
+    /// When another process holds it, the directory or a segment cannot be used, or the store
+    /// does not tell its checkpoint.
+    pub fn open(
+        settings: JournalSettings,
+        usage: Arc<dyn UsageStore>,
+        responses: Arc<dyn ResponseStore>,
+    ) -> Result<Self, StoreError> {
+        Self::start(settings, Destination { usage, responses }, false)
+    }
+
+    /// A journal in a private directory that is removed when it closes: for the in-memory
+    /// store, which forgets everything then as well.
+    ///
+    /// # Errors
+    /// When the directory cannot be made.
+    pub fn open_temporary(
+        usage: Arc<dyn UsageStore>,
+        responses: Arc<dyn ResponseStore>,
+    ) -> Result<Self, StoreError> {
+        let path = temporary_directory()?;
+        let mut settings = JournalSettings::new(path, Durability::Process);
+        settings.segment_bytes = 1024 * 1024;
+        Self::start(settings, Destination { usage, responses }, true)
+    }
+
+    fn start(
+        settings: JournalSettings,
+        destination: Destination,
+        temporary: bool,
+    ) -> Result<Self, StoreError> {
+        let settings = settings.checked();
+        let lock = DirectoryLock::take(&settings.path)?;
+        let found = recovery::scan(&settings.path)?;
+        let crashed = crash_rows(&found);
+        let checkpoint = destination.usage.checkpoint()?;
+        let (cursor, base) = resume(&found, checkpoint);
+        let active = ActiveSegment::create(&settings.path, base, settings.segment_bytes)?;
+        let Found { segments, open } = found;
+        let shared = Arc::new(Shared::new(settings, segments, active, cursor)?);
+        for row in &crashed {
+            let ended = JournalRecord::Ended(row.clone());
+            with_frame(&ended, |frame| shared.append(frame, Claim::Own))?;
+        }
+        shared.sync_if_power()?;
+        let storer = spawn(Storer::new(Arc::clone(&shared), destination, cursor, open))?;
+        Ok(Self {
+            shared,
+            storer: Mutex::new(Some(storer)),
+            settled: crashed.len(),
+            temporary,
+            _lock: lock,
+        })
+    }
+
+    /// How many attempts were open at the start and are settled as `crash`.
+    #[must_use]
+    pub const fn settled_as_crash(&self) -> usize {
+        self.settled
+    }
+
+    /// How many segment files there are.
+    #[must_use]
+    pub fn segment_count(&self) -> usize {
+        self.shared.segment_count()
+    }
+
+    /// Waits until everything appended before is in the store.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store fails meanwhile; the records stay in the journal.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        self.shared.flush()
+    }
+
+    /// Refuses further records, stores what waits and ends the storer. Later calls do
+    /// nothing.
+    ///
+    /// # Errors
+    /// `Unavailable` when the store did not take everything: the next start does it.
+    pub fn close(&self) -> Result<(), StoreError> {
+        self.shared.refuse_appends("the journal is closed");
+        let Some(storer) = locked(&self.storer).take() else {
+            return Ok(());
+        };
+        self.shared.stop_storer();
+        let panicked = storer.join().is_err();
+        let whole = !panicked && self.shared.is_stored();
+        if self.temporary {
+            remove_directory(self.shared.path());
+        }
+        if whole {
+            return Ok(());
+        }
+        Err(StoreError::Unavailable("records wait in the journal for the next start".to_owned()))
+    }
+}
+
+impl Drop for MmapJournal {
+    fn drop(&mut self) {
+        if let Err(fault) = self.close() {
+            tracing::warn!(%fault, "the journal closed early");
+        }
+    }
+}
+
+impl Journal for MmapJournal {
+    fn append(&self, record: &JournalRecord) -> Result<(), StoreError> {
+        let claim = match record {
+            JournalRecord::Begun(_) => Claim::Begin,
+            // Refused requests must not eat the room that is kept for running ones.
+            JournalRecord::Ended(row) if row.attempt == 0 => Claim::Begin,
+            JournalRecord::Ended(_) | JournalRecord::Bound(_) => Claim::End,
+        };
+        with_frame(record, |frame| self.shared.append(frame, claim).map(|_| ()))
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        self.shared.sync_if_power()
+    }
+
+    fn lag_ms(&self) -> u64 {
+        self.shared.lag_ms()
+    }
+}
+
+/// Where the storer goes on, and where the new segment starts.
+///
+/// A checkpoint outside of what the journal holds belongs to another journal, or to one that
+/// was moved away: then everything found is stored again, which keeps one row of each.
+fn resume(found: &Found, checkpoint: u64) -> (u64, u64) {
+    let (Some(first), Some(last)) = (found.segments.front(), found.segments.back()) else {
+        return (checkpoint, checkpoint);
+    };
+    let base = last.end().max(checkpoint);
+    let known = checkpoint >= first.base && checkpoint <= last.end();
+    (if known { checkpoint } else { first.base }, base)
+}
+
+fn spawn(storer: Storer) -> Result<JoinHandle<()>, StoreError> {
+    std::thread::Builder::new()
+        .name("storer".to_owned())
+        .spawn(move || storer.run())
+        .map_err(|fault| StoreError::Failed(format!("cannot start the storer: {fault}")))
+}
+
+fn temporary_directory() -> Result<PathBuf, StoreError> {
+    use ring::rand::SecureRandom;
+    let mut random = [0; 8];
+    ring::rand::SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| StoreError::Failed("no random bytes for a temporary name".to_owned()))?;
+    let name = format!("tollbar-{:016x}", u64::from_le_bytes(random));
+    Ok(std::env::temp_dir().join(name))
+}
+
+fn remove_directory(path: &Path) {
+    if let Err(fault) = std::fs::remove_dir_all(path) {
+        tracing::warn!(path = %path.display(), %fault, "a temporary directory stays behind");
+    }
+}

@@ -1,0 +1,293 @@
+//! The storer: carries records from the journal into the store, in batches.
+
+use std::collections::{HashMap, HashSet};
+use std::fs::File;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tb_core::UsageRow;
+use tb_core::ports::{JournalRecord, ResponseBinding, ResponseStore, StoreError, UsageStore};
+
+use super::record::{AttemptKey, Records, Subject, decode, subject, with_frame};
+use super::segment::Segment;
+use super::shared::{Claim, Shared};
+
+/// The longest that a record waits for its batch.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Rows in one transaction.
+const BATCH_ROWS: usize = 2_000;
+
+/// The longest pause between two attempts at a store that fails.
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Attempts at the store when the process wants to end.
+const LAST_ATTEMPTS: u32 = 4;
+
+/// About the bytes that one beginning takes, generously.
+const TYPICAL_FRAME: u64 = 512;
+
+/// The stores that records go to.
+#[derive(Clone)]
+pub(super) struct Destination {
+    pub(super) usage: Arc<dyn UsageStore>,
+    pub(super) responses: Arc<dyn ResponseStore>,
+}
+
+/// What one transaction takes.
+#[derive(Default)]
+struct Batch {
+    rows: Vec<UsageRow>,
+    bindings: Vec<ResponseBinding>,
+    ended: Vec<AttemptKey>,
+    /// The position after its last record.
+    end: u64,
+}
+
+impl Batch {
+    fn take(&mut self, record: JournalRecord) {
+        match record {
+            JournalRecord::Begun(_) => {}
+            JournalRecord::Ended(row) => {
+                self.ended.push((row.request_id, row.attempt));
+                self.rows.push(row);
+            }
+            JournalRecord::Bound(binding) => self.bindings.push(binding),
+        }
+    }
+}
+
+/// The state of the background thread.
+pub(super) struct Storer {
+    shared: Arc<Shared>,
+    destination: Destination,
+    /// The position of the next record to store.
+    cursor: u64,
+    /// Attempts that began and whose end is not stored, with the position that keeps their
+    /// segment.
+    open: HashMap<AttemptKey, u64>,
+}
+
+impl Storer {
+    pub(super) const fn new(
+        shared: Arc<Shared>,
+        destination: Destination,
+        cursor: u64,
+        open: HashMap<AttemptKey, u64>,
+    ) -> Self {
+        Self { shared, destination, cursor, open }
+    }
+
+    /// Stores until told to stop.
+    pub(super) fn run(mut self) {
+        let _stopped = ReportStopped(Arc::clone(&self.shared));
+        let mut failures: u32 = 0;
+        let mut last_attempts = 0;
+        loop {
+            let stopping = self.shared.wait_for_work(pause(failures));
+            match self.store_waiting() {
+                Ok(()) => {
+                    if failures > 0 {
+                        tracing::info!(failures, "the store takes usage rows again");
+                    }
+                    failures = 0;
+                    self.release_segments();
+                }
+                Err(fault) => {
+                    if failures == 0 {
+                        tracing::warn!(%fault, "usage rows wait in the journal");
+                    }
+                    failures = failures.saturating_add(1);
+                    self.shared.report_failure(&fault);
+                }
+            }
+            if stopping {
+                last_attempts += 1;
+                if self.shared.is_stored() || last_attempts >= LAST_ATTEMPTS {
+                    break;
+                }
+                std::thread::sleep(pause(failures));
+            }
+        }
+        if self.shared.is_stored() && self.open.is_empty() {
+            self.shared.drop_all();
+        }
+    }
+
+    /// Stores everything appended up to now.
+    fn store_waiting(&mut self) -> Result<(), StoreError> {
+        let began_ms = self.shared.elapsed_ms();
+        let target = self.shared.appended();
+        while self.cursor < target {
+            let batch = self.read_batch(target)?;
+            if !batch.bindings.is_empty() {
+                // Binding is idempotent, so a crash between the two repeats it without harm.
+                self.destination.responses.bind(&batch.bindings)?;
+            }
+            // Beginnings alone move no checkpoint: reading them again at the next start is
+            // cheaper than a transaction.
+            if !batch.rows.is_empty() || !batch.bindings.is_empty() {
+                self.destination.usage.append(&batch.rows, batch.end)?;
+            }
+            self.cursor = batch.end;
+            for key in &batch.ended {
+                self.open.remove(key);
+            }
+            self.shared.report_stored(self.cursor, None);
+        }
+        self.shared.report_stored(self.cursor, Some(began_ms));
+        Ok(())
+    }
+
+    /// Reads up to a batch of rows out of the segment at the cursor.
+    fn read_batch(&mut self, target: u64) -> Result<Batch, StoreError> {
+        let mut batch = Batch { end: self.cursor, ..Batch::default() };
+        while batch.rows.len() < BATCH_ROWS && batch.end < target {
+            let Some(segment) = self.shared.segment_at(batch.end) else {
+                batch.end = target;
+                break;
+            };
+            // `target` was read before the segment: if the segment is not sealed even now,
+            // the target lies inside it.
+            let limit = segment.sealed_at.unwrap_or(target);
+            let stopped_at = self.read_segment(&segment, limit, &mut batch)?;
+            batch.end = match segment.sealed_at {
+                Some(sealed_at) if stopped_at >= sealed_at => segment.end(),
+                _ => stopped_at,
+            };
+        }
+        Ok(batch)
+    }
+
+    fn read_segment(
+        &mut self,
+        segment: &Segment,
+        limit: u64,
+        batch: &mut Batch,
+    ) -> Result<u64, StoreError> {
+        let from = batch.end.max(segment.first());
+        let mut records = Records::new(&segment.file, from - segment.base, limit - segment.base);
+        while batch.rows.len() < BATCH_ROWS {
+            let Some((offset, payload)) = records.next().map_err(unreadable)? else {
+                let stopped_at = segment.base + records.offset();
+                if stopped_at < limit {
+                    tracing::error!(stopped_at, limit, "journal records are damaged and skipped");
+                }
+                return Ok(limit);
+            };
+            match subject(payload) {
+                Some(Subject::Begun(key)) => {
+                    self.open.insert(key, segment.base + offset);
+                }
+                Some(Subject::Ended(_) | Subject::Bound) => match decode(payload) {
+                    Some(record) => batch.take(record),
+                    None => tracing::error!(offset, "a journal record cannot be read"),
+                },
+                None => tracing::error!(offset, "a journal record is of an unknown version"),
+            }
+        }
+        Ok(segment.base + records.offset())
+    }
+
+    /// Deletes the segments whose records are all stored and none of which holds the only
+    /// trace of an open attempt.
+    fn release_segments(&mut self) {
+        while let Some(oldest) = self.shared.oldest_segment() {
+            let Some(sealed_at) = oldest.sealed_at else { return };
+            if self.cursor < sealed_at {
+                return;
+            }
+            let held_by = self.open_in(&oldest);
+            if held_by > 0 {
+                if !self.is_worth_carrying(held_by) {
+                    return;
+                }
+                if let Err(fault) = self.carry_over(&oldest) {
+                    tracing::warn!(%fault, "a journal segment cannot be released");
+                    return;
+                }
+                if self.open_in(&oldest) > 0 {
+                    return;
+                }
+            }
+            self.shared.drop_oldest();
+        }
+    }
+
+    /// How many open attempts have their only trace in `oldest` or before it.
+    fn open_in(&self, oldest: &Segment) -> usize {
+        self.open.values().filter(|position| **position < oldest.end()).count()
+    }
+
+    /// Whether room is short and the copies would take little of what they free.
+    fn is_worth_carrying(&self, attempts: usize) -> bool {
+        let settings = &self.shared.settings;
+        let copies = u64::try_from(attempts).unwrap_or(u64::MAX).saturating_mul(TYPICAL_FRAME);
+        self.shared.segment_count() > settings.crowded_at() && copies <= settings.segment_bytes / 4
+    }
+
+    /// Writes the beginnings of attempts that still run once more, into the newest segment.
+    /// No end can be appended meanwhile, so a beginning never comes to stand behind its end.
+    fn carry_over(&mut self, oldest: &Segment) -> Result<(), StoreError> {
+        let shared = Arc::clone(&self.shared);
+        let mut appender = shared.appender();
+        let ended = self.ended_since_cursor(shared.appended())?;
+        for (key, position) in &mut self.open {
+            if *position >= oldest.end() || ended.contains(key) {
+                continue;
+            }
+            let Some(begun) = read_at(&oldest.file, *position - oldest.base, oldest.file_bytes)?
+            else {
+                continue;
+            };
+            *position =
+                with_frame(&begun, |frame| shared.append_locked(&mut appender, frame, Claim::Own))?;
+        }
+        Ok(())
+    }
+
+    /// The attempts whose end lies between the cursor and `target`.
+    fn ended_since_cursor(&self, target: u64) -> Result<HashSet<AttemptKey>, StoreError> {
+        let mut ended = HashSet::new();
+        let mut position = self.cursor;
+        while position < target {
+            let Some(segment) = self.shared.segment_at(position) else { break };
+            let limit = segment.sealed_at.unwrap_or(target);
+            let from = position.max(segment.first());
+            let mut records =
+                Records::new(&segment.file, from - segment.base, limit - segment.base);
+            while let Some((_, payload)) = records.next().map_err(unreadable)? {
+                if let Some(Subject::Ended(key)) = subject(payload) {
+                    ended.insert(key);
+                }
+            }
+            position = segment.end();
+        }
+        Ok(ended)
+    }
+}
+
+fn read_at(file: &File, offset: u64, limit: u64) -> Result<Option<JournalRecord>, StoreError> {
+    let mut records = Records::new(file, offset, limit);
+    let payload = records.next().map_err(unreadable)?;
+    Ok(payload.and_then(|(_, payload)| decode(payload)))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature that map_err wants")]
+fn unreadable(fault: std::io::Error) -> StoreError {
+    StoreError::Unavailable(format!("the journal cannot be read: {fault}"))
+}
+
+/// The time until the next attempt: the interval, doubled with every failure.
+fn pause(failures: u32) -> Duration {
+    INTERVAL.saturating_mul(1 << failures.min(5)).min(LONGEST_PAUSE)
+}
+
+/// Tells those who wait that the thread is gone, also when it panicked.
+struct ReportStopped(Arc<Shared>);
+
+impl Drop for ReportStopped {
+    fn drop(&mut self) {
+        self.0.report_stopped();
+    }
+}

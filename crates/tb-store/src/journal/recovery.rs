@@ -1,0 +1,110 @@
+//! What a start finds in the journal: segments, and attempts that never ended.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+
+use tb_core::ports::{JournalRecord, StoreError};
+use tb_core::{EndReason, RequestId, UsageRow, UsageSource};
+
+use super::record::{AttemptKey, Records, Subject, decode, subject};
+use super::segment::{HEADER_BYTES, Segment, base_of};
+
+/// What was found.
+pub(super) struct Found {
+    /// The segments, oldest first, each sealed where its whole records end.
+    pub(super) segments: VecDeque<Segment>,
+    /// Attempts without an end, with the position of their beginning.
+    pub(super) open: HashMap<AttemptKey, u64>,
+}
+
+/// Reads all segments of `directory`.
+pub(super) fn scan(directory: &Path) -> Result<Found, StoreError> {
+    let mut found = Found { segments: VecDeque::new(), open: HashMap::new() };
+    for path in segment_paths(directory)? {
+        let base = base_of(&path).unwrap_or(0);
+        let Some(mut segment) = Segment::open(&path, base)? else {
+            remove(&path)?;
+            continue;
+        };
+        let end = scan_segment(&segment, &mut found.open)?;
+        if end == segment.first() {
+            // Without a record it would only pile up over starts that do no work.
+            remove(&path)?;
+            continue;
+        }
+        segment.sealed_at = Some(end);
+        found.segments.push_back(segment);
+    }
+    Ok(found)
+}
+
+fn remove(path: &Path) -> Result<(), StoreError> {
+    std::fs::remove_file(path)
+        .map_err(|fault| StoreError::Failed(format!("cannot delete {}: {fault}", path.display())))
+}
+
+/// The segment files by rising position.
+fn segment_paths(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
+    let fault = |fault: std::io::Error| {
+        StoreError::Failed(format!("cannot read the journal {}: {fault}", directory.display()))
+    };
+    let mut paths = BTreeMap::new();
+    for entry in std::fs::read_dir(directory).map_err(fault)? {
+        let path = entry.map_err(fault)?.path();
+        if let Some(base) = base_of(&path) {
+            paths.insert(base, path);
+        }
+    }
+    Ok(paths.into_values().collect())
+}
+
+/// Notes the beginnings and ends in one segment and gives the position after its last whole
+/// record.
+fn scan_segment(segment: &Segment, open: &mut HashMap<AttemptKey, u64>) -> Result<u64, StoreError> {
+    let mut records = Records::new(&segment.file, HEADER_BYTES, segment.file_bytes);
+    while let Some((offset, payload)) = records.next().map_err(|fault| {
+        StoreError::Failed(format!("cannot read {}: {fault}", segment.path.display()))
+    })? {
+        match subject(payload) {
+            Some(Subject::Begun(key)) => {
+                open.insert(key, segment.base + offset);
+            }
+            Some(Subject::Ended(key)) => {
+                open.remove(&key);
+            }
+            Some(Subject::Bound) | None => {}
+        }
+    }
+    Ok(segment.base + records.offset())
+}
+
+/// The rows with which the open attempts are settled: what was known when they began stands,
+/// and the last attempt of each request counts as the one that the client saw.
+pub(super) fn crash_rows(found: &Found) -> Vec<UsageRow> {
+    let mut places: Vec<(AttemptKey, u64)> =
+        found.open.iter().map(|(key, position)| (*key, *position)).collect();
+    places.sort_unstable();
+    let mut last_attempts: HashMap<RequestId, u32> = HashMap::new();
+    for ((request, attempt), _) in &places {
+        last_attempts.insert(*request, *attempt);
+    }
+    let rows = places.into_iter().filter_map(|((request, attempt), position)| {
+        let mut row = read_begun(&found.segments, position)?;
+        row.end_reason = EndReason::Crash;
+        row.usage_source = UsageSource::Estimate;
+        row.duration_ms = 0;
+        row.is_final = last_attempts.get(&request) == Some(&attempt);
+        Some(row)
+    });
+    rows.collect()
+}
+
+fn read_begun(segments: &VecDeque<Segment>, position: u64) -> Option<UsageRow> {
+    let segment = segments.iter().find(|segment| position < segment.end())?;
+    let offset = position.checked_sub(segment.base)?;
+    let mut records = Records::new(&segment.file, offset, segment.file_bytes);
+    match decode(records.next().ok()??.1)? {
+        JournalRecord::Begun(row) => Some(row),
+        JournalRecord::Ended(_) | JournalRecord::Bound(_) => None,
+    }
+}

@@ -1,0 +1,6 @@
+//! Storage back ends behind the ports of `tb_core`, and the journal.
+mod journal;
+mod memory;
+mod sums;
+pub use journal::{Durability, JournalSettings, MmapJournal};
+pub use memory::MemoryStore;

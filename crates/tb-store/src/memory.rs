@@ -1,0 +1,190 @@
+//! The ports in memory: for `memory:` and for tests. Everything is gone with the process.
+
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tb_core::ports::{
+    GroupBy, KeyStore, ResponseBinding, ResponseStore, StoreError, UsageQuery, UsageStore, UsageSum,
+};
+use tb_core::prices::Cost;
+use tb_core::{EndReason, KeyId, KeyRecord, RequestId, ServiceName, Timestamp, UsageRow};
+
+use crate::sums::rank;
+
+/// All ports over plain maps.
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    keys: BTreeMap<KeyId, KeyRecord>,
+    admin_tokens: BTreeMap<KeyId, [u8; 32]>,
+    changes: u64,
+    rows: BTreeMap<(RequestId, u32), UsageRow>,
+    checkpoint: u64,
+    bindings: HashMap<String, ResponseBinding>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl KeyStore for MemoryStore {
+    fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
+        let mut keys: Vec<_> = self.state().keys.values().cloned().collect();
+        keys.sort_by_key(|key| (key.created_at, key.id));
+        Ok(keys)
+    }
+
+    fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.keys.contains_key(&key.id) {
+            return Err(StoreError::Failed(format!("the key id {} exists", key.id)));
+        }
+        state.keys.insert(key.id, key.clone());
+        state.changes += 1;
+        Ok(())
+    }
+
+    fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<bool, StoreError> {
+        let mut state = self.state();
+        let Some(key) = state.keys.get_mut(&id) else {
+            return Ok(false);
+        };
+        key.revoked_at.get_or_insert(at);
+        state.changes += 1;
+        Ok(true)
+    }
+
+    fn admin_tokens(&self) -> Result<Vec<(KeyId, [u8; 32])>, StoreError> {
+        Ok(self.state().admin_tokens.iter().map(|(id, digest)| (*id, *digest)).collect())
+    }
+
+    fn insert_admin_token(&self, id: KeyId, digest: [u8; 32]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.admin_tokens.contains_key(&id) {
+            return Err(StoreError::Failed(format!("the token id {id} exists")));
+        }
+        state.admin_tokens.insert(id, digest);
+        state.changes += 1;
+        Ok(())
+    }
+
+    fn change_counter(&self) -> Result<u64, StoreError> {
+        Ok(self.state().changes)
+    }
+}
+
+impl UsageStore for MemoryStore {
+    fn append(&self, rows: &[UsageRow], checkpoint: u64) -> Result<(), StoreError> {
+        let mut state = self.state();
+        state.rows.extend(rows.iter().map(|row| ((row.request_id, row.attempt), row.clone())));
+        state.checkpoint = checkpoint;
+        Ok(())
+    }
+
+    fn checkpoint(&self) -> Result<u64, StoreError> {
+        Ok(self.state().checkpoint)
+    }
+
+    fn sum(&self, query: &UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
+        let state = self.state();
+        let mut groups: BTreeMap<Vec<String>, UsageSum> = BTreeMap::new();
+        for row in state.rows.values() {
+            let started = row.started_at;
+            if query.since.is_some_and(|since| started < since)
+                || query.until.is_some_and(|until| started >= until)
+            {
+                continue;
+            }
+            let group: Vec<String> = query.by.iter().map(|by| column(row, *by)).collect();
+            add(groups.entry(group).or_default(), row);
+        }
+        if query.by.is_empty() {
+            groups.entry(Vec::new()).or_default();
+        }
+        let mut sums: Vec<UsageSum> =
+            groups.into_iter().map(|(group, sum)| UsageSum { group, ..sum }).collect();
+        rank(&mut sums, &query.by);
+        Ok(sums)
+    }
+
+    fn request(&self, id: RequestId) -> Result<Vec<UsageRow>, StoreError> {
+        let state = self.state();
+        Ok(state.rows.range((id, 0)..=(id, u32::MAX)).map(|(_, row)| row.clone()).collect())
+    }
+
+    fn recent(&self, before: Option<Timestamp>, limit: u32) -> Result<Vec<UsageRow>, StoreError> {
+        let state = self.state();
+        let rows = state.rows.values().rev();
+        let older = rows.filter(|row| before.is_none_or(|before| row.started_at < before));
+        Ok(older.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+    }
+}
+
+fn column(row: &UsageRow, by: GroupBy) -> String {
+    match by {
+        GroupBy::Key => row.key_id.map(|id| id.to_string()).unwrap_or_default(),
+        GroupBy::Model => row.model_requested.to_string(),
+        GroupBy::Service => row.service.to_string(),
+        GroupBy::User => row.user.clone().unwrap_or_default(),
+        GroupBy::Purpose => row.purpose.to_string(),
+        GroupBy::Day => row.started_at.utc_day(),
+    }
+}
+
+fn add(sum: &mut UsageSum, row: &UsageRow) {
+    sum.requests += u64::from(row.is_final);
+    sum.attempts += u64::from(row.attempt > 0);
+    let failed = row.status >= 400 || row.end_reason != EndReason::Complete;
+    sum.errors += u64::from(row.is_final && failed);
+    sum.input_tokens = sum.input_tokens.saturating_add(row.tokens.input());
+    sum.cached_input_tokens = sum.cached_input_tokens.saturating_add(row.tokens.cache_read);
+    sum.output_tokens = sum.output_tokens.saturating_add(row.tokens.output());
+    sum.reasoning_tokens = sum.reasoning_tokens.saturating_add(row.tokens.reasoning);
+    match row.cost {
+        Cost::Measured(amount) => sum.cost = sum.cost + amount,
+        Cost::Estimated(amount) => sum.estimated_cost = sum.estimated_cost + amount,
+        Cost::Unpriced => sum.unpriced_requests += 1,
+        Cost::Free => {}
+    }
+}
+
+impl ResponseStore for MemoryStore {
+    fn bind(&self, bindings: &[ResponseBinding]) -> Result<(), StoreError> {
+        let mut state = self.state();
+        for binding in bindings {
+            state.bindings.entry(binding.response_id.clone()).or_insert_with(|| binding.clone());
+        }
+        Ok(())
+    }
+
+    fn binding(
+        &self,
+        service: &ServiceName,
+        response_id: &str,
+    ) -> Result<Option<ResponseBinding>, StoreError> {
+        let state = self.state();
+        let binding = state.bindings.get(response_id);
+        Ok(binding.filter(|binding| binding.service == *service).cloned())
+    }
+
+    fn unbind(&self, service: &ServiceName, response_id: &str) -> Result<(), StoreError> {
+        let mut state = self.state();
+        if state.bindings.get(response_id).is_some_and(|binding| binding.service == *service) {
+            state.bindings.remove(response_id);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,418 @@
+//! The journal: nothing appended is lost, nothing is stored twice.
+
+use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use proptest::prelude::*;
+use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageStore};
+use tb_core::{EndReason, UsageRow, UsageSource};
+use tb_store::{Durability, JournalSettings, MemoryStore, MmapJournal};
+
+use crate::support::{Stubborn, begun, binding, photograph, row, segment_files};
+
+/// Bytes before the first record of a segment.
+const SEGMENT_HEADER: u64 = 32;
+
+fn settings(path: &Path) -> JournalSettings {
+    let mut settings = JournalSettings::new(path.to_owned(), Durability::Process);
+    settings.segment_bytes = 1;
+    settings
+}
+
+fn open(path: &Path, store: &Arc<MemoryStore>) -> MmapJournal {
+    MmapJournal::open(settings(path), store.clone(), store.clone()).unwrap()
+}
+
+/// All rows, oldest first.
+fn rows(store: &MemoryStore) -> Vec<UsageRow> {
+    let mut rows = store.recent(None, u32::MAX).unwrap();
+    rows.reverse();
+    rows
+}
+
+/// A picture of a journal whose store never took anything.
+fn journal_killed_after(records: &[JournalRecord]) -> tempfile::TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let stubborn = Stubborn::new(store.clone());
+    let journal = MmapJournal::open(settings(directory.path()), stubborn.clone(), store).unwrap();
+    for record in records {
+        journal.append(record).unwrap();
+    }
+    let picture = photograph(directory.path());
+    stubborn.refuses.store(false, Ordering::Relaxed);
+    picture
+}
+
+/// What a start after that finds.
+fn rows_after_a_start(directory: &Path) -> Vec<UsageRow> {
+    let store = Arc::new(MemoryStore::new());
+    open(directory, &store).close().unwrap();
+    rows(&store)
+}
+
+/// The bytes that each record in a segment takes, without its padding and with it.
+fn frames(path: &Path) -> Vec<(u64, u64, u64)> {
+    let bytes = std::fs::read(path).unwrap();
+    let mut found = Vec::new();
+    let mut at = usize::try_from(SEGMENT_HEADER).unwrap();
+    loop {
+        let length = u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize;
+        if length == 0 {
+            return found;
+        }
+        let next = at + (8 + length).next_multiple_of(8);
+        found.push((at as u64, (at + 8 + length) as u64, next as u64));
+        at = next;
+    }
+}
+
+#[test]
+fn stores_what_was_appended_before_a_flush() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let journal = open(directory.path(), &store);
+    journal.append(&JournalRecord::Begun(begun(1, 1))).unwrap();
+    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    journal.append(&JournalRecord::Bound(binding("resp_1", "bot"))).unwrap();
+    journal.flush().unwrap();
+    assert_eq!(rows(&store), [row(1, 1)]);
+    assert!(store.binding(&"bot".into(), "resp_1").unwrap().is_some());
+    assert_eq!(journal.lag_ms(), 0);
+}
+
+#[test]
+fn keeps_files_to_itself() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("deep/journal");
+    let journal = open(&path, &Arc::new(MemoryStore::new()));
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&path), 0o700);
+    assert_eq!(mode(&segment_files(&path)[0]), 0o600);
+    assert_eq!(mode(&path.join("lock")), 0o600);
+    drop(journal);
+}
+
+#[test]
+fn refuses_a_second_process_and_names_the_first() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let first = open(directory.path(), &store);
+    let second = MmapJournal::open(settings(directory.path()), store.clone(), store.clone());
+    let fault = second.err().unwrap().to_string();
+    assert!(fault.contains(&format!("process {}", std::process::id())), "{fault}");
+    drop(first);
+    drop(open(directory.path(), &store));
+}
+
+#[test]
+fn refuses_appends_after_closing() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path(), &Arc::new(MemoryStore::new()));
+    journal.close().unwrap();
+    let refused = journal.append(&JournalRecord::Ended(row(1, 1)));
+    assert!(matches!(refused, Err(StoreError::Failed(_))));
+    journal.close().unwrap();
+}
+
+#[test]
+fn refuses_a_record_that_is_too_large() {
+    let directory = tempfile::tempdir().unwrap();
+    let journal = open(directory.path(), &Arc::new(MemoryStore::new()));
+    let endless = UsageRow { user: Some("u".repeat(70_000)), ..row(1, 1) };
+    let refused = journal.append(&JournalRecord::Ended(endless));
+    assert!(matches!(refused, Err(StoreError::Failed(_))));
+    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+}
+
+#[test]
+fn leaves_no_segment_behind_after_a_clean_end() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let journal = open(directory.path(), &store);
+    journal.append(&JournalRecord::Begun(begun(1, 1))).unwrap();
+    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    journal.close().unwrap();
+    assert!(segment_files(directory.path()).is_empty());
+    drop(journal);
+    let journal = open(directory.path(), &store);
+    journal.append(&JournalRecord::Ended(row(2, 1))).unwrap();
+    journal.close().unwrap();
+    assert_eq!(rows(&store), [row(1, 1), row(2, 1)]);
+}
+
+#[test]
+fn settles_open_attempts_as_crash_once() {
+    let picture = journal_killed_after(&[
+        JournalRecord::Begun(begun(1, 1)),
+        JournalRecord::Ended(row(1, 1)),
+        JournalRecord::Begun(begun(2, 1)),
+        JournalRecord::Begun(begun(2, 2)),
+        JournalRecord::Begun(begun(3, 1)),
+    ]);
+    let store = Arc::new(MemoryStore::new());
+    let journal = open(picture.path(), &store);
+    assert_eq!(journal.settled_as_crash(), 3);
+    journal.flush().unwrap();
+    let second_picture = photograph(picture.path());
+    drop(journal);
+
+    let crashed = |number, attempt, is_final| UsageRow {
+        is_final,
+        end_reason: EndReason::Crash,
+        usage_source: UsageSource::Estimate,
+        ..begun(number, attempt)
+    };
+    let expected = [row(1, 1), crashed(2, 1, false), crashed(2, 2, true), crashed(3, 1, true)];
+    assert_eq!(rows(&store), expected);
+
+    // Killed again right after the settlement: there is nothing left to settle.
+    let journal = open(second_picture.path(), &store);
+    assert_eq!(journal.settled_as_crash(), 0);
+    drop(journal);
+    assert_eq!(rows(&store), expected);
+    assert_eq!(rows_after_a_start(picture.path()), []);
+}
+
+#[test]
+fn reads_a_journal_again_that_the_store_has_no_checkpoint_of() {
+    let picture = journal_killed_after(&[JournalRecord::Ended(row(1, 1))]);
+    let store = Arc::new(MemoryStore::new());
+    store.append(&[row(9, 1)], 1 << 40).unwrap();
+    open(picture.path(), &store).close().unwrap();
+    assert_eq!(rows(&store), [row(1, 1), row(9, 1)]);
+}
+
+#[test]
+fn survives_a_segment_that_was_never_finished() {
+    let picture = journal_killed_after(&[JournalRecord::Ended(row(1, 1))]);
+    std::fs::write(picture.path().join("00000000ffff0000.tbj"), [0; 4096]).unwrap();
+    std::fs::write(picture.path().join("00000000ffff8000.tbj"), []).unwrap();
+    assert_eq!(rows_after_a_start(picture.path()), [row(1, 1)]);
+}
+
+#[test]
+fn refuses_a_file_that_is_no_segment_of_its_version() {
+    let picture = journal_killed_after(&[JournalRecord::Ended(row(1, 1))]);
+    let file =
+        std::fs::File::options().write(true).open(&segment_files(picture.path())[0]).unwrap();
+    file.write_all_at(&[9], 8).unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let fault = MmapJournal::open(settings(picture.path()), store.clone(), store).err().unwrap();
+    assert!(fault.to_string().contains("not a journal segment of this version"));
+}
+
+#[test]
+fn cuts_a_torn_tail_at_every_byte() {
+    let records: Vec<_> = (1..=3).map(|number| JournalRecord::Ended(row(number, 1))).collect();
+    let picture = journal_killed_after(&records);
+    let (last_start, last_end, _) = frames(&segment_files(picture.path())[0])[2];
+    for length in last_start..=last_end {
+        let torn = photograph(picture.path());
+        let segment = &segment_files(torn.path())[0];
+        std::fs::File::options().write(true).open(segment).unwrap().set_len(length).unwrap();
+        let kept = if length == last_end { 3 } else { 2 };
+        // Padding does not count: the last record is whole as soon as its payload is.
+        let found = rows_after_a_start(torn.path());
+        let expected: Vec<_> = (1..=kept).map(|number| row(number, 1)).collect();
+        assert_eq!(found, expected, "cut at {length}");
+    }
+}
+
+#[test]
+fn refuses_new_work_when_full_but_takes_the_end_of_old_work() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let stubborn = Stubborn::new(store.clone());
+    let mut settings = settings(directory.path());
+    settings.max_segments = 2;
+    let journal = MmapJournal::open(settings, stubborn.clone(), store.clone()).unwrap();
+    let mut begun_rows = 0;
+    let refused = loop {
+        match journal.append(&JournalRecord::Begun(begun(begun_rows, 1))) {
+            Ok(()) => begun_rows += 1,
+            Err(fault) => break fault,
+        }
+    };
+    assert!(matches!(refused, StoreError::Full(_)), "{refused}");
+    for number in 0..begun_rows / 2 {
+        journal.append(&JournalRecord::Ended(row(number, 1))).unwrap();
+    }
+    let refused_request = JournalRecord::Ended(row(begun_rows, 0));
+    assert!(matches!(journal.append(&refused_request), Err(StoreError::Full(_))));
+    assert!(matches!(
+        journal.append(&JournalRecord::Begun(begun(begun_rows, 1))),
+        Err(StoreError::Full(_))
+    ));
+    stubborn.refuses.store(false, Ordering::Relaxed);
+    while journal.flush().is_err() {}
+    journal.close().unwrap();
+    assert_eq!(rows(&store).len() as u64, begun_rows / 2);
+}
+
+#[test]
+fn tries_again_until_the_store_takes_the_rows() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let stubborn = Stubborn::new(store.clone());
+    let journal =
+        MmapJournal::open(settings(directory.path()), stubborn.clone(), store.clone()).unwrap();
+    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    assert!(matches!(journal.flush(), Err(StoreError::Unavailable(_))));
+    stubborn.refuses.store(false, Ordering::Relaxed);
+    while journal.flush().is_err() {}
+    assert!(stubborn.batches.load(Ordering::Relaxed) >= 2);
+    assert_eq!(rows(&store), [row(1, 1)]);
+}
+
+#[test]
+fn deletes_stored_segments_while_a_long_attempt_is_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let mut settings = settings(directory.path());
+    settings.max_segments = 4;
+    let journal = MmapJournal::open(settings, store.clone(), store.clone()).unwrap();
+    journal.append(&JournalRecord::Begun(begun(0, 1))).unwrap();
+    for number in 1..=4_000 {
+        journal.append(&JournalRecord::Ended(row(number, 1))).unwrap();
+        if number % 250 == 0 {
+            journal.flush().unwrap();
+        }
+    }
+    journal.flush().unwrap();
+    let names = segment_files(directory.path());
+    assert!(!names[0].ends_with("0000000000000000.tbj"), "{names:?}");
+    // The attempt is still known to be open, and still only once.
+    let picture = photograph(directory.path());
+    let after = Arc::new(MemoryStore::new());
+    let second = open(picture.path(), &after);
+    assert_eq!(second.settled_as_crash(), 1);
+    drop(second);
+    assert_eq!(after.request(row(0, 1).request_id).unwrap().len(), 1);
+    journal.append(&JournalRecord::Ended(row(0, 1))).unwrap();
+    journal.close().unwrap();
+    assert_eq!(rows(&store).len(), 4_001);
+    assert!(segment_files(directory.path()).is_empty());
+}
+
+#[test]
+fn keeps_the_segments_of_attempts_that_nobody_ended() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let journal = open(directory.path(), &store);
+    journal.append(&JournalRecord::Begun(begun(1, 1))).unwrap();
+    journal.close().unwrap();
+    drop(journal);
+    let journal = open(directory.path(), &store);
+    assert_eq!(journal.settled_as_crash(), 1);
+    drop(journal);
+    assert_eq!(rows(&store)[0].end_reason, EndReason::Crash);
+}
+
+#[test]
+fn flushes_to_disk_on_demand_from_many_threads() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let mut settings = settings(directory.path());
+    settings.durability = Durability::Power;
+    let journal = MmapJournal::open(settings, store.clone(), store.clone()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..4_u64 {
+            let journal = &journal;
+            scope.spawn(move || {
+                for number in 0..200 {
+                    let row = row(thread * 1_000 + number, 1);
+                    journal.append(&JournalRecord::Begun(row.clone())).unwrap();
+                    journal.append(&JournalRecord::Ended(row)).unwrap();
+                    if number % 50 == 0 {
+                        journal.sync().unwrap();
+                    }
+                }
+            });
+        }
+    });
+    journal.close().unwrap();
+    assert_eq!(rows(&store).len(), 800);
+}
+
+#[test]
+fn removes_a_temporary_journal() {
+    let store = Arc::new(MemoryStore::new());
+    let journal = MmapJournal::open_temporary(store.clone(), store.clone()).unwrap();
+    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    journal.close().unwrap();
+    assert_eq!(rows(&store), [row(1, 1)]);
+}
+
+fn records() -> impl Strategy<Value = Vec<JournalRecord>> {
+    let one =
+        (0_u64..50, 1_u32..3, 0_usize..400, 0_u8..3).prop_map(|(number, attempt, length, kind)| {
+            match kind {
+                0 => JournalRecord::Begun(begun(number, attempt)),
+                1 => JournalRecord::Ended(UsageRow {
+                    user: Some("u".repeat(length)),
+                    ..row(number, attempt)
+                }),
+                _ => JournalRecord::Bound(binding(&number.to_string(), "bot")),
+            }
+        });
+    prop::collection::vec(one, 1..40)
+}
+
+/// What a store holds after these records and a settled crash.
+fn model(records: &[JournalRecord]) -> Vec<UsageRow> {
+    let mut open = std::collections::BTreeMap::new();
+    let mut ended = std::collections::BTreeMap::new();
+    for record in records {
+        match record {
+            JournalRecord::Begun(row) => {
+                open.insert((row.request_id, row.attempt), row.clone());
+            }
+            JournalRecord::Ended(row) => {
+                open.remove(&(row.request_id, row.attempt));
+                ended.insert((row.request_id, row.attempt), row.clone());
+            }
+            JournalRecord::Bound(_) => {}
+        }
+    }
+    let requests: Vec<_> = open.keys().copied().collect();
+    for (key, mut row) in open {
+        row.is_final = !requests.contains(&(key.0, key.1 + 1));
+        ended.insert(key, row);
+    }
+    ended.into_values().collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    #[test]
+    fn recovers_exactly_what_was_whole(
+        records in records(),
+        damage in any::<prop::sample::Index>(),
+        bit in 0_u8..8,
+        cut: bool,
+    ) {
+        let picture = journal_killed_after(&records);
+        let segment = &segment_files(picture.path())[0];
+        let frames = frames(segment);
+        let from = usize::try_from(SEGMENT_HEADER).unwrap();
+        let until = usize::try_from(frames.last().unwrap().2).unwrap();
+        let at = u64::try_from(from + damage.index(until - from)).unwrap();
+        let file = std::fs::File::options().read(true).write(true).open(segment).unwrap();
+        if cut {
+            file.set_len(at).unwrap();
+        } else {
+            let mut byte = [0];
+            file.read_exact_at(&mut byte, at).unwrap();
+            file.write_all_at(&[byte[0] ^ (1 << bit)], at).unwrap();
+        }
+        // Damage in the padding behind a record does not touch it.
+        let whole = frames.iter().take_while(|(_, payload_end, _)| *payload_end <= at).count();
+        let hit_payload = frames.get(whole).is_some_and(|(start, end, _)| (*start..*end).contains(&at));
+        let kept = if cut || hit_payload { whole } else { records.len() };
+        prop_assert_eq!(rows_after_a_start(picture.path()), model(&records[..kept]));
+    }
+}

@@ -1,0 +1,7 @@
+//! The stores and the journal from outside.
+
+mod conformance;
+mod journal;
+mod pepper;
+mod sqlite;
+mod support;
