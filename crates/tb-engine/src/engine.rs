@@ -1,0 +1,187 @@
+//! What requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tb_config::Snapshot;
+use tb_core::ports::{Journal, ResponseStore};
+use tb_core::{Clock, KeyRing, RequestId};
+use tokio_util::task::TaskTracker;
+
+use crate::bindings::Bindings;
+use crate::client::HttpClient;
+use crate::metrics::Metrics;
+use crate::runtime::Runtime;
+
+/// What an engine is made of.
+pub struct Parts {
+    /// The configuration to start with.
+    pub snapshot: Arc<Snapshot>,
+    /// The keys to start with.
+    pub keys: Arc<KeyRing>,
+    /// Where requests are written down.
+    pub journal: Arc<dyn Journal>,
+    /// Where bindings of response ids are read.
+    pub responses: Arc<dyn ResponseStore>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    /// Seeds request ids and dice; 128 random bits.
+    pub seed: u128,
+}
+
+/// The engine. Each worker thread has its own value, with its own connections; everything
+/// else is shared.
+#[derive(Clone)]
+pub struct Engine {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) client: Arc<HttpClient>,
+}
+
+pub(crate) struct Shared {
+    pub(crate) runtime: ArcSwap<Runtime>,
+    pub(crate) keys: ArcSwap<KeyRing>,
+    pub(crate) journal: Arc<dyn Journal>,
+    pub(crate) bindings: Bindings,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) tasks: TaskTracker,
+    draining: AtomicBool,
+    dice: AtomicU64,
+    id_salt: u64,
+}
+
+impl Engine {
+    /// An engine with no connections yet.
+    #[must_use]
+    pub fn new(parts: Parts) -> Self {
+        let tasks = TaskTracker::new();
+        let runtime = Runtime::new(parts.snapshot, &parts.metrics);
+        let (high, low) = ((parts.seed >> 64) as u64, (parts.seed & u128::from(u64::MAX)) as u64);
+        let shared = Shared {
+            runtime: ArcSwap::from_pointee(runtime),
+            keys: ArcSwap::from(parts.keys),
+            journal: parts.journal,
+            bindings: Bindings::new(parts.responses),
+            clock: parts.clock,
+            metrics: parts.metrics,
+            tasks: tasks.clone(),
+            draining: AtomicBool::new(false),
+            dice: AtomicU64::new(low),
+            id_salt: high,
+        };
+        Self { shared: Arc::new(shared), client: Arc::new(HttpClient::new(tasks)) }
+    }
+
+    /// The same engine with connections of its own, for another worker thread.
+    #[must_use]
+    pub fn for_worker(&self) -> Self {
+        let client = HttpClient::new(self.shared.tasks.clone());
+        Self { shared: Arc::clone(&self.shared), client: Arc::new(client) }
+    }
+
+    /// Serves from now on with another configuration. Running requests finish on theirs.
+    pub fn apply(&self, snapshot: Arc<Snapshot>) {
+        self.shared.runtime.store(Arc::new(Runtime::new(snapshot, &self.shared.metrics)));
+    }
+
+    /// The configuration that new requests are served with.
+    #[must_use]
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.shared.runtime.load().snapshot)
+    }
+
+    /// Authenticates from now on against these keys.
+    pub fn set_keys(&self, keys: Arc<KeyRing>) {
+        self.shared.keys.store(keys);
+    }
+
+    /// What is counted.
+    #[must_use]
+    pub fn metrics(&self) -> &Arc<Metrics> {
+        &self.shared.metrics
+    }
+
+    /// The journal.
+    #[must_use]
+    pub fn journal(&self) -> &Arc<dyn Journal> {
+        &self.shared.journal
+    }
+
+    /// The clock.
+    #[must_use]
+    pub fn clock(&self) -> &Arc<dyn Clock> {
+        &self.shared.clock
+    }
+
+    /// Every task of this engine; the binary awaits it at shutdown.
+    #[must_use]
+    pub fn tasks(&self) -> &TaskTracker {
+        &self.shared.tasks
+    }
+
+    /// Closes this worker's idle connections and waits until no task of the engine is left,
+    /// at most `limit`; false when some are.
+    pub async fn finish(&self, limit: Duration) -> bool {
+        self.client.close_idle();
+        self.shared.tasks.close();
+        tokio::time::timeout(limit, self.shared.tasks.wait()).await.is_ok()
+    }
+
+    /// From now on `readyz` is false and keep-alive connections are closed after an answer.
+    pub fn start_draining(&self) {
+        self.shared.draining.store(true, Ordering::Release);
+    }
+
+    /// Whether the process is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.shared.draining.load(Ordering::Acquire)
+    }
+
+    /// How many requests are between admission and settlement.
+    #[must_use]
+    pub fn inflight(&self) -> i64 {
+        self.shared.metrics.inflight_requests.get()
+    }
+
+    /// A new request id.
+    #[must_use]
+    pub fn new_request_id(&self) -> RequestId {
+        let high = u128::from(self.shared.random() ^ self.shared.id_salt);
+        let random = (high << 64) | u128::from(self.shared.random());
+        RequestId::new(self.shared.clock.now(), random)
+    }
+
+    /// The models of the running configuration, by name.
+    pub(crate) fn runtime(&self) -> Arc<Runtime> {
+        self.shared.runtime.load_full()
+    }
+}
+
+impl Shared {
+    /// 64 uniformly distributed bits (splitmix64; ids and dice, nothing secret).
+    pub(crate) fn random(&self) -> u64 {
+        let mut z = self.dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A uniform number in 0..1.
+    pub(crate) fn roll(&self) -> f64 {
+        #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double")]
+        let numerator = (self.random() >> 11) as f64;
+        numerator / 9_007_199_254_740_992.0
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+

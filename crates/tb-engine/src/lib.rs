@@ -1,0 +1,36 @@
+//! The life of a request, without a web server.
+//!
+//! [`serve`] takes a [`PublicRequest`] through the seven stages of `pipeline.rs` and gives a
+//! [`Reply`] whose body streams by itself. [`Engine`] holds what requests share: the runtime
+//! snapshot, the key ring, the journal, the metrics. It is the only crate that opens
+//! outgoing connections, and it opens them in one place, `client.rs`.
+//!
+//! It does not know the web framework, SQL, or any provider by name: dialects, storage and
+//! the journal are trait objects.
+
+mod attempts;
+mod bindings;
+mod client;
+mod clock;
+mod engine;
+mod estimate;
+mod metrics;
+mod models;
+mod pipeline;
+mod refusal;
+mod reply;
+mod request;
+mod runtime;
+mod settlement;
+mod simulated;
+mod stages;
+mod stream;
+
+pub use clock::SystemClock;
+pub use engine::{Engine, Parts};
+pub use metrics::Metrics;
+pub use models::{ModelEntry, list_models};
+pub use pipeline::serve;
+pub use refusal::{Refusal, Refused};
+pub use reply::{BodyBroken, Reply, ReplyBody};
+pub use request::{BodyError, BodyFuture, Credential, PublicRequest, RequestHead};

@@ -1,0 +1,82 @@
+//! The life of a request: the seven stages, in order.
+//!
+//! | # | stage | takes → gives |
+//! |---|---|---|
+//! | 1 | `admit` | head → `Admitted` and the open `Settlement` |
+//! | 2 | `compose` | body → `Composed` |
+//! | 3 | `scrub` | `Composed` → `Scrubbed` |
+//! | 4 | `lookup` | `Scrubbed` → `Fresh` |
+//! | 5 | `route` | `Fresh` → `Plan` |
+//! | 6 | `dispatch` | `Plan` → `Answer` |
+//! | 7 | `deliver` | `Answer` and `Settlement` → `Reply` |
+
+use std::time::Instant;
+
+use crate::engine::Engine;
+use crate::refusal::{Refusal, Refused};
+use crate::reply::Reply;
+use crate::request::{BodyError, BodyFuture, PublicRequest, RequestHead};
+use crate::settlement::Settlement;
+use crate::stages::admit::{Admitted, admit, count_unadmitted};
+use crate::stages::compose::compose;
+use crate::stages::deliver::{Answer, deliver};
+use crate::stages::dispatch::dispatch;
+use crate::stages::lookup::lookup;
+use crate::stages::route::route;
+use crate::stages::scrub::scrub;
+
+/// Serves one request. Whatever the outcome, an admitted request is settled exactly once:
+/// here when it is refused, in [`deliver`] or inside the reply's body when it is answered,
+/// on drop when the client leaves.
+///
+/// # Errors
+/// See [`Refusal`].
+pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Refused> {
+    let PublicRequest { head, body } = request;
+    let (admitted, mut settlement) =
+        admit(engine, &head).map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
+    match answer(engine, &head, body, admitted, &mut settlement).await {
+        Ok(answer) => Ok(deliver(engine, &head, answer, settlement)),
+        Err(refused) => {
+            settlement.refuse(&refused.refusal);
+            settlement.sync();
+            Err(refused)
+        }
+    }
+}
+
+async fn answer(
+    engine: &Engine,
+    head: &RequestHead,
+    body: BodyFuture,
+    admitted: Admitted,
+    settlement: &mut Settlement,
+) -> Result<Answer, Refused> {
+    let body = body.await.map_err(unreadable)?;
+    settlement.body_arrived(Instant::now());
+    let composed = compose(head, admitted, body, settlement)?;
+    let scrubbed = scrub(composed);
+    let fresh = lookup(scrubbed);
+    let plan = route(engine, head, fresh).await?;
+    dispatch(engine, head, plan, settlement).await
+}
+
+fn unreadable(error: BodyError) -> Refusal {
+    match error {
+        BodyError::TooLarge(limit) => Refusal::caller(
+            413,
+            "request_too_large",
+            "",
+            format!("The request body exceeds {limit} bytes (`[server] max_body`)."),
+        ),
+        BodyError::TooSlow => Refusal::caller(
+            408,
+            "request_timeout",
+            "",
+            "The request body did not arrive in time.".to_owned(),
+        ),
+        BodyError::Broken => {
+            Refusal::caller(400, "invalid_body", "", "The request body broke off.".to_owned())
+        }
+    }
+}

@@ -1,0 +1,240 @@
+//! Why a request got no answer, cut by whose fault it is and what to do next.
+
+use tb_api::error::ApiError;
+use tb_core::KeyRefusal;
+use tb_providers::{EncodeError, ErrorClass, UpstreamError};
+
+/// The end of a request that got no answer. [`Refusal::api_error`] says what may be said
+/// outside; nothing in here holds text of a request or a secret.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// No credential was sent, or it was refused.
+    #[error("{0}")]
+    Key(KeyRefusal),
+    /// A rule of the operator forbids it.
+    #[error("{code}: {message}")]
+    Policy {
+        /// HTTP status.
+        status: u16,
+        /// The stable code.
+        code: &'static str,
+        /// What is forbidden and what is allowed.
+        message: String,
+    },
+    /// The request itself is at fault.
+    #[error("{code}: {message}")]
+    Caller {
+        /// HTTP status.
+        status: u16,
+        /// The stable code.
+        code: &'static str,
+        /// The field at fault.
+        param: Option<String>,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+    /// The provider refused the request: its error is passed on.
+    #[error("provider: {}", .0.message)]
+    Provider(UpstreamError),
+    /// Every target failed.
+    #[error("every target failed: {trace}")]
+    Exhausted {
+        /// What was tried, as in `x-tollbar-attempts`.
+        trace: String,
+        /// More than one attempt was made: the gateway has spent its own tries.
+        retried: bool,
+    },
+    /// Every key of the provider was refused.
+    #[error("the provider refused every key")]
+    CredentialsExhausted,
+    /// The deadline passed, or the provider was silent for too long.
+    #[error("{0}")]
+    Deadline(&'static str),
+    /// No room for another request now.
+    #[error("{0}")]
+    Overloaded(&'static str),
+    /// The journal cannot take the record, so the request may not be served.
+    #[error("the journal is unavailable")]
+    AuditUnavailable,
+    /// A fault of ours.
+    #[error("internal error")]
+    Internal(&'static str),
+}
+
+impl Refusal {
+    /// A fault of the caller in one field.
+    #[must_use]
+    pub fn caller(status: u16, code: &'static str, param: &str, message: String) -> Self {
+        let param = (!param.is_empty()).then(|| param.to_owned());
+        Self::Caller { status, code, param, message }
+    }
+
+    /// The stable code of this end.
+    #[must_use]
+    pub fn code(&self) -> String {
+        match self {
+            Self::Key(KeyRefusal::Invalid) => "invalid_api_key".to_owned(),
+            Self::Key(KeyRefusal::Expired) => "key_expired".to_owned(),
+            Self::Key(KeyRefusal::Revoked) => "key_revoked".to_owned(),
+            Self::Key(KeyRefusal::Network) => "network_not_allowed".to_owned(),
+            Self::Policy { code, .. } | Self::Caller { code, .. } => (*code).to_owned(),
+            Self::Provider(error) => {
+                error.code.clone().unwrap_or_else(|| format!("provider_{}", error.status))
+            }
+            Self::Exhausted { .. } => "upstream_exhausted".to_owned(),
+            Self::CredentialsExhausted => "upstream_credentials_exhausted".to_owned(),
+            Self::Deadline(_) => "deadline_exceeded".to_owned(),
+            Self::Overloaded(_) => "overloaded".to_owned(),
+            Self::AuditUnavailable => "audit_unavailable".to_owned(),
+            Self::Internal(_) => "internal_error".to_owned(),
+        }
+    }
+
+    /// The word for it in the `error_type` label: one of a closed list.
+    #[must_use]
+    pub fn error_type(&self) -> &'static str {
+        match self {
+            Self::Key(_) => "caller_credentials",
+            Self::Policy { .. } => "policy",
+            Self::Caller { .. } => "caller_request",
+            Self::Provider(error) => class_label(error.class),
+            Self::Exhausted { .. } => "provider_exhausted",
+            Self::CredentialsExhausted => "provider_credentials",
+            Self::Deadline(_) => "gateway_deadline",
+            Self::Overloaded(_) => "gateway_overloaded",
+            Self::AuditUnavailable => "gateway_audit",
+            Self::Internal(_) => "gateway_internal",
+        }
+    }
+
+    /// What the client is told.
+    #[must_use]
+    pub fn api_error(&self) -> ApiError {
+        let (status, kind, origin) = self.status_kind_origin();
+        let param = match self {
+            Self::Caller { param, .. } => param.clone(),
+            Self::Provider(error) => error.param.clone(),
+            _ => None,
+        };
+        ApiError {
+            status,
+            kind,
+            code: Some(self.code()),
+            param,
+            message: self.message(),
+            origin,
+            extra: Vec::new(),
+        }
+    }
+
+    /// Milliseconds after which another try makes sense.
+    #[must_use]
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            Self::Provider(error) => error.retry_after_ms,
+            Self::Overloaded(_) | Self::AuditUnavailable => Some(1_000),
+            _ => None,
+        }
+    }
+
+    /// What `x-should-retry` says: `Some(false)` once the gateway has spent its own tries.
+    #[must_use]
+    pub fn should_retry(&self) -> Option<bool> {
+        match self {
+            Self::Exhausted { retried: true, .. } | Self::CredentialsExhausted => Some(false),
+            Self::Provider(error) if error.class == ErrorClass::QuotaExhausted => Some(false),
+            _ => None,
+        }
+    }
+
+    fn status_kind_origin(&self) -> (u16, String, &'static str) {
+        match self {
+            Self::Key(KeyRefusal::Network) => (403, "permission_error".to_owned(), "policy"),
+            Self::Key(_) => (401, "authentication_error".to_owned(), "caller"),
+            Self::Policy { status, .. } => (*status, policy_kind(*status).to_owned(), "policy"),
+            Self::Caller { status, .. } => (*status, "invalid_request_error".to_owned(), "caller"),
+            Self::Provider(error) => (error.status, error.kind.clone(), "provider"),
+            Self::Exhausted { .. } | Self::CredentialsExhausted => {
+                (502, "upstream_error".to_owned(), "provider")
+            }
+            Self::Deadline(_) => (504, "timeout_error".to_owned(), "gateway"),
+            Self::Overloaded(_) | Self::AuditUnavailable => {
+                (503, "overloaded_error".to_owned(), "gateway")
+            }
+            Self::Internal(_) => (500, "server_error".to_owned(), "gateway"),
+        }
+    }
+
+    fn message(&self) -> String {
+        match self {
+            Self::Key(KeyRefusal::Invalid) => "Invalid API key. Send a key of this gateway as \
+                `Authorization: Bearer tb_live_…`; `tollbar keys create` makes one."
+                .to_owned(),
+            Self::Policy { message, .. } | Self::Caller { message, .. } => message.clone(),
+            Self::Provider(error) => error.message.clone(),
+            Self::Exhausted { trace, .. } => {
+                format!("Every target of this model failed ({trace}). Try again later.")
+            }
+            Self::CredentialsExhausted => "The provider refused the gateway's credentials. The \
+                operator must renew the provider's keys."
+                .to_owned(),
+            Self::AuditUnavailable => {
+                "The gateway cannot record this request now, so it does not serve it.".to_owned()
+            }
+            Self::Internal(_) => "The gateway failed. The request id names it in the logs.".to_owned(),
+            Self::Key(_) | Self::Deadline(_) | Self::Overloaded(_) => self.to_string(),
+        }
+    }
+}
+
+impl From<EncodeError> for Refusal {
+    fn from(error: EncodeError) -> Self {
+        match error {
+            EncodeError::Unsupported { .. } => {
+                Self::caller(404, "model_not_found", "model", error.to_string())
+            }
+            EncodeError::Invalid { ref param, ref message } => {
+                Self::caller(400, "invalid_request", param, message.clone())
+            }
+        }
+    }
+}
+
+/// The label of a class of provider errors.
+pub(crate) const fn class_label(class: ErrorClass) -> &'static str {
+    match class {
+        ErrorClass::RateLimit => "provider_rate_limit",
+        ErrorClass::QuotaExhausted => "provider_quota",
+        ErrorClass::Overloaded => "provider_overloaded",
+        ErrorClass::ServerError => "provider_server_error",
+        ErrorClass::BadCredentials => "provider_credentials",
+        ErrorClass::ContextTooLong => "provider_context_length",
+        ErrorClass::ContentPolicy => "provider_content_policy",
+        ErrorClass::ModelNotFound => "provider_model_not_found",
+        ErrorClass::BadRequest => "provider_bad_request",
+        ErrorClass::Malformed => "provider_malformed",
+    }
+}
+
+const fn policy_kind(status: u16) -> &'static str {
+    match status {
+        429 => "rate_limit_error",
+        403 => "permission_error",
+        _ => "invalid_request_error",
+    }
+}
+
+/// A refusal with the headers that its answer carries.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// The trace of attempts, when there were any.
+    pub attempts: Option<http::HeaderValue>,
+}
+
+impl From<Refusal> for Refused {
+    fn from(refusal: Refusal) -> Self {
+        Self { refusal, attempts: None }
+    }
+}

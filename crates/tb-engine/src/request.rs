@@ -1,0 +1,65 @@
+//! A request as the web server hands it over.
+
+use std::future::Future;
+use std::net::IpAddr;
+use std::pin::Pin;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use tb_core::{RequestId, Secret, Surface, Timestamp};
+
+/// Why the body of a request could not be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BodyError {
+    /// It exceeds the limit, in bytes.
+    TooLarge(usize),
+    /// It did not arrive in time.
+    TooSlow,
+    /// The client broke off.
+    Broken,
+}
+
+/// Reads the body, when a stage asks for it: not before the caller is admitted.
+pub type BodyFuture = Pin<Box<dyn Future<Output = Result<Bytes, BodyError>> + Send>>;
+
+/// The credential that the client presented.
+#[derive(Debug, Clone)]
+pub struct Credential(pub Secret);
+
+/// Everything but the body.
+#[derive(Debug)]
+pub struct RequestHead {
+    /// Its name everywhere.
+    pub id: RequestId,
+    /// The route.
+    pub surface: Surface,
+    /// The id in the path of `/v1/responses/{id}` and `/v1/models/{id}`.
+    pub path_id: Option<String>,
+    /// The client's headers.
+    pub headers: HeaderMap,
+    /// The credential, taken out of the headers.
+    pub credential: Option<Credential>,
+    /// The client's address.
+    pub peer: IpAddr,
+    /// When the head had arrived, on the monotonic clock.
+    pub arrived: Instant,
+    /// When the head had arrived, on the wall clock.
+    pub arrived_at: Timestamp,
+}
+
+impl RequestHead {
+    /// A header's text, when it is there and visible ASCII.
+    #[must_use]
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+}
+
+/// A request with its body still to come.
+pub struct PublicRequest {
+    /// Everything but the body.
+    pub head: RequestHead,
+    /// The body.
+    pub body: BodyFuture,
+}

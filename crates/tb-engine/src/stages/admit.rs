@@ -1,0 +1,260 @@
+//! Stage 1: who asks, for what purpose, within which limits. Never reads message text.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tb_config::{Service, matches_pattern};
+use tb_core::{
+    Cost, DataClass, EndReason, KeyId, KeyRecord, KeyRefusal, ModelName, Purpose, Timestamp,
+    TokenCounts, UsageRow, UsageSource,
+};
+
+use crate::engine::Engine;
+use crate::refusal::{Refusal, Refused};
+use crate::request::RequestHead;
+use crate::runtime::{Outcome, Runtime};
+use crate::settlement::Settlement;
+
+/// A caller with the right to ask.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) runtime: Arc<Runtime>,
+    pub(crate) service: Arc<Service>,
+    /// The models that the key may call, when it is narrower than its service.
+    pub(crate) key_models: Option<Vec<ModelName>>,
+    /// The class that the caller declared, or the default.
+    pub(crate) data_class: DataClass,
+    /// What the caller asked for with `x-tollbar-timeout-ms`.
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) arrived: Instant,
+}
+
+impl Admitted {
+    /// Whether this caller may name `model`.
+    pub(crate) fn may_call(&self, model: &str) -> bool {
+        let by_key = self
+            .key_models
+            .as_ref()
+            .is_none_or(|patterns| patterns.iter().any(|pattern| matches_pattern(pattern.as_str(), model)));
+        by_key && self.service.may_call(model)
+    }
+}
+
+/// Admits a request and opens its settlement.
+pub(crate) fn admit(
+    engine: &Engine,
+    head: &RequestHead,
+) -> Result<(Admitted, Settlement), Refusal> {
+    let runtime = engine.runtime();
+    let caller = identify(engine, &runtime, head)?;
+    check_network(head, &caller.service)?;
+    let purpose = purpose(head, &caller)?;
+    let data_class = data_class(head, &caller.service)?;
+    let timeout = timeout(head)?;
+    let row = opening_row(head, &caller, purpose, &runtime);
+    let settlement =
+        Settlement::open(Arc::clone(&engine.shared), Arc::clone(&runtime), row, head.arrived);
+    let admitted = Admitted {
+        runtime,
+        service: caller.service,
+        key_models: caller.key_models,
+        data_class,
+        timeout,
+        arrived: head.arrived,
+    };
+    Ok((admitted, settlement))
+}
+
+/// Admits a request that is answered without a provider and so is not accounted.
+pub(crate) fn identify_admitted(engine: &Engine, head: &RequestHead) -> Result<Admitted, Refusal> {
+    let runtime = engine.runtime();
+    let caller = identify(engine, &runtime, head)?;
+    check_network(head, &caller.service)?;
+    Ok(Admitted {
+        runtime,
+        service: caller.service,
+        key_models: caller.key_models,
+        data_class: DataClass::default(),
+        timeout: None,
+        arrived: head.arrived,
+    })
+}
+
+fn check_network(head: &RequestHead, service: &Service) -> Result<(), Refusal> {
+    let networks = &service.networks;
+    if networks.is_empty() || networks.iter().any(|network| network.contains(head.peer)) {
+        return Ok(());
+    }
+    Err(Refusal::Key(KeyRefusal::Network))
+}
+
+/// Counts a request that was turned away at the door: it has no row, as nothing of it may be
+/// kept, but the metrics show it.
+pub(crate) fn count_unadmitted(engine: &Engine, head: &RequestHead, refusal: Refusal) -> Refused {
+    let outcome = Outcome {
+        surface: head.surface,
+        status_class: refusal.api_error().status / 100,
+        error_type: refusal.error_type(),
+        stream: false,
+    };
+    let seconds = head.arrived.elapsed().as_secs_f64();
+    engine.runtime().no_target.count_request(outcome, seconds);
+    refusal.into()
+}
+
+struct Caller {
+    service: Arc<Service>,
+    key_models: Option<Vec<ModelName>>,
+    key_id: Option<KeyId>,
+    key_purpose: Option<Purpose>,
+}
+
+/// The service behind the credential; with authentication off the service `default`, or the
+/// first one there is.
+fn identify(
+    engine: &Engine,
+    runtime: &Runtime,
+    head: &RequestHead,
+) -> Result<Caller, Refusal> {
+    let services = &runtime.snapshot.services;
+    if !runtime.snapshot.server.authentication {
+        let service = services
+            .get("default")
+            .or_else(|| services.values().min_by(|a, b| a.name.cmp(&b.name)))
+            .ok_or(Refusal::Internal("no service is configured"))?;
+        let service = Arc::clone(service);
+        return Ok(Caller { service, key_models: None, key_id: None, key_purpose: None });
+    }
+    let keys = engine.shared.keys.load();
+    let presented = head.credential.as_ref().map_or("", |credential| credential.0.expose());
+    let key: &KeyRecord =
+        keys.authenticate(presented, head.peer, head.arrived_at).map_err(Refusal::Key)?;
+    let service = services.get(&key.service).ok_or_else(|| Refusal::Policy {
+        status: 403,
+        code: "service_not_configured",
+        message: format!(
+            "This key belongs to the service `{}`, which the configuration no longer has.",
+            key.service
+        ),
+    })?;
+    Ok(Caller {
+        service: Arc::clone(service),
+        key_models: key.models.clone(),
+        key_id: Some(key.id),
+        key_purpose: key.purpose.clone(),
+    })
+}
+
+fn purpose(head: &RequestHead, caller: &Caller) -> Result<Purpose, Refusal> {
+    let allowed = &caller.service.purposes;
+    if let Some(declared) = head.header("x-tollbar-purpose") {
+        return allowed.iter().find(|purpose| purpose.as_str() == declared).cloned().ok_or_else(
+            || Refusal::Policy {
+                status: 403,
+                code: "purpose_not_allowed",
+                message: format!(
+                    "The service `{}` may not declare this purpose. Allowed: {}.",
+                    caller.service.name,
+                    list(allowed)
+                ),
+            },
+        );
+    }
+    if let Some(default) = &caller.key_purpose
+        && allowed.contains(default)
+    {
+        return Ok(default.clone());
+    }
+    match allowed.as_slice() {
+        [only] => Ok(only.clone()),
+        _ => Err(Refusal::Policy {
+            status: 403,
+            code: "purpose_required",
+            message: format!(
+                "Say what this call is for: send `x-tollbar-purpose` with one of {}.",
+                list(allowed)
+            ),
+        }),
+    }
+}
+
+fn list(purposes: &[Purpose]) -> String {
+    purposes.iter().map(Purpose::as_str).collect::<Vec<_>>().join(", ")
+}
+
+/// The header may only tighten: the result is never looser than the default class.
+fn data_class(head: &RequestHead, service: &Service) -> Result<DataClass, Refusal> {
+    let Some(declared) = head.header("x-tollbar-data-class") else {
+        return Ok(DataClass::default());
+    };
+    let class: DataClass = declared.parse().map_err(|()| {
+        Refusal::caller(
+            400,
+            "invalid_request",
+            "x-tollbar-data-class",
+            "Known data classes: public, internal, personal, health.".to_owned(),
+        )
+    })?;
+    if !service.data_classes.contains(&class) {
+        return Err(Refusal::Policy {
+            status: 403,
+            code: "data_class_not_allowed",
+            message: format!(
+                "The service `{}` may not send data of the class `{}`.",
+                service.name,
+                class.as_str()
+            ),
+        });
+    }
+    Ok(class.max(DataClass::default()))
+}
+
+fn timeout(head: &RequestHead) -> Result<Option<Duration>, Refusal> {
+    let Some(text) = head.header("x-tollbar-timeout-ms") else {
+        return Ok(None);
+    };
+    match text.parse::<u64>() {
+        Ok(ms) if ms > 0 => Ok(Some(Duration::from_millis(ms))),
+        _ => Err(Refusal::caller(
+            400,
+            "invalid_request",
+            "x-tollbar-timeout-ms",
+            "`x-tollbar-timeout-ms` takes a positive number of milliseconds.".to_owned(),
+        )),
+    }
+}
+
+fn opening_row(
+    head: &RequestHead,
+    caller: &Caller,
+    purpose: Purpose,
+    runtime: &Runtime,
+) -> UsageRow {
+    UsageRow {
+        request_id: head.id,
+        attempt: 0,
+        is_final: true,
+        started_at: Timestamp::from_unix_ms(head.id.unix_ms()),
+        service: caller.service.name.clone(),
+        key_id: caller.key_id,
+        purpose,
+        user: head.header("x-tollbar-user").map(str::to_owned),
+        surface: head.surface,
+        stream: false,
+        provider: None,
+        model_requested: ModelName::from("other"),
+        model_resolved: None,
+        model_served: None,
+        status: 0,
+        error_code: None,
+        end_reason: EndReason::Crash,
+        usage_source: UsageSource::None,
+        tokens: TokenCounts::default(),
+        cost: Cost::Free,
+        price_version: runtime.snapshot.prices.version().to_owned(),
+        ttft_ms: None,
+        duration_ms: 0,
+        overhead_us: 0,
+        config_hash: runtime.snapshot.hash,
+    }
+}

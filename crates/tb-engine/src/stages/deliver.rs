@@ -1,0 +1,179 @@
+//! Stage 7: the reply: headers, body, settlement inside.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use tb_core::{Cost, EndReason, Surface};
+use tb_providers::{Decoded, StreamDecoder};
+
+use crate::client::UpstreamBody;
+use crate::engine::Engine;
+use crate::reply::{Reply, ReplyBody};
+use crate::request::RequestHead;
+use crate::runtime::{RunningModel, RunningTarget};
+use crate::settlement::{AttemptEnd, Settlement};
+use crate::stream::{Binder, Clocks, PassedBody, Running, StreamBody};
+
+/// Headers of a provider that are passed on; the others stay here.
+const PASSED_ON: [HeaderName; 4] = [
+    HeaderName::from_static("openai-processing-ms"),
+    HeaderName::from_static("openai-version"),
+    HeaderName::from_static("openai-organization"),
+    HeaderName::from_static("content-disposition"),
+];
+
+/// A provider's answer.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) upstream_headers: HeaderMap,
+    pub(crate) content: Content,
+    pub(crate) target: Arc<RunningTarget>,
+    pub(crate) model: Arc<RunningModel>,
+    pub(crate) attempts: Option<HeaderValue>,
+    pub(crate) binder: Option<Binder>,
+    pub(crate) deadline: Instant,
+    pub(crate) idle_timeout: Duration,
+}
+
+/// The body of an answer.
+pub(crate) enum Content {
+    /// All of it, decoded.
+    Whole(Decoded),
+    /// A stream of events.
+    Events(UpstreamBody, Box<dyn StreamDecoder>),
+    /// Bytes to pass on.
+    Passed(UpstreamBody),
+}
+
+/// Makes the reply. A whole answer is settled here, the others when their body ends.
+pub(crate) fn deliver(
+    engine: &Engine,
+    head: &RequestHead,
+    answer: Answer,
+    settlement: Settlement,
+) -> Reply {
+    let mut headers = common_headers(&answer, &settlement);
+    let status = answer.status;
+    match answer.content {
+        Content::Whole(decoded) => {
+            let context = Whole { surface: head.surface, status, binder: answer.binder };
+            let body = context.deliver(engine, head, decoded, settlement, &mut headers);
+            Reply { status, headers, body: ReplyBody::whole(body) }
+        }
+        Content::Events(upstream, decoder) => {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
+            headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            let running = Running {
+                surface: head.surface,
+                request_id: head.id.to_string(),
+                upstream,
+                decoder,
+                settlement,
+                status,
+                deadline: answer.deadline,
+                idle_timeout: answer.idle_timeout,
+                on_disconnect: answer.target.provider.on_client_disconnect,
+                tasks: engine.shared.tasks.clone(),
+                binder: answer.binder,
+                clocks: Clocks::start(),
+            };
+            Reply { status, headers, body: ReplyBody::Events(Box::new(StreamBody::new(running))) }
+        }
+        Content::Passed(upstream) => {
+            let content_type = answer.upstream_headers.get(CONTENT_TYPE).cloned();
+            headers.insert(
+                CONTENT_TYPE,
+                content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
+            );
+            let body = PassedBody::new(upstream, settlement, status, answer.idle_timeout);
+            Reply { status, headers, body: ReplyBody::Passed(Box::new(body)) }
+        }
+    }
+}
+
+struct Whole {
+    surface: Surface,
+    status: u16,
+    binder: Option<Binder>,
+}
+
+impl Whole {
+    fn deliver(
+        self,
+        engine: &Engine,
+        head: &RequestHead,
+        decoded: Decoded,
+        mut settlement: Settlement,
+        headers: &mut HeaderMap,
+    ) -> Bytes {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        settlement.note_facts(&decoded.facts);
+        if let (Some(binder), Some(id)) = (&self.binder, &decoded.facts.response_id) {
+            binder.bind(id, &mut settlement);
+        }
+        if let (Surface::ResponsesDelete, Some(id)) = (self.surface, &head.path_id) {
+            forget_response(engine, id, &mut settlement);
+        }
+        let end =
+            AttemptEnd { reason: EndReason::Complete, status: self.status, outcome: "ok" };
+        settlement.settle(end, None);
+        settlement.sync();
+        if let Some(served) = &decoded.facts.served_model
+            && let Ok(value) = HeaderValue::from_str(served)
+        {
+            headers.insert("x-tollbar-model-served", value);
+        }
+        if let Some(cost) = cost_header(settlement.cost()) {
+            headers.insert("x-tollbar-cost-usd", cost);
+        }
+        decoded.body
+    }
+}
+
+/// A deleted response is unknown from now on. The row in the store is removed in the
+/// background: nobody waits for the store.
+fn forget_response(engine: &Engine, id: &str, settlement: &mut Settlement) {
+    let service = settlement.row().service.clone();
+    engine.shared.bindings.forget(&service, id);
+    let (store, id) = (engine.shared.bindings.store(), id.to_owned());
+    engine.shared.tasks.spawn_blocking(move || {
+        if store.unbind(&service, &id).is_err() {
+            tracing::warn!("a deleted response stays bound: the store does not answer");
+        }
+    });
+}
+
+fn common_headers(answer: &Answer, settlement: &Settlement) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(24);
+    headers.insert("x-tollbar-provider", answer.target.provider_header.clone());
+    headers.insert("x-tollbar-model-requested", answer.model.name_header.clone());
+    headers.insert("x-tollbar-model-resolved", answer.target.model_header.clone());
+    headers.insert("x-tollbar-cache", HeaderValue::from_static("bypass"));
+    headers.insert("x-tollbar-degraded", HeaderValue::from_static("none"));
+    if let Some(attempts) = &answer.attempts {
+        headers.insert("x-tollbar-attempts", attempts.clone());
+    }
+    let us = settlement.overhead_us();
+    if let Ok(value) = HeaderValue::from_str(&format!("{}.{:03}", us / 1_000, us % 1_000)) {
+        headers.insert("x-tollbar-overhead-ms", value);
+    }
+    for name in PASSED_ON {
+        if let Some(value) = answer.upstream_headers.get(&name) {
+            headers.insert(name, value.clone());
+        }
+    }
+    headers
+}
+
+fn cost_header(cost: Cost) -> Option<HeaderValue> {
+    match cost {
+        Cost::Measured(amount) | Cost::Estimated(amount) => {
+            HeaderValue::from_str(&amount.to_string()).ok()
+        }
+        Cost::Unpriced | Cost::Free => None,
+    }
+}
