@@ -1,0 +1,80 @@
+//! Refusals of the admin API: `{"error":{"code","message"}}`.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+use tb_core::ports::StoreError;
+
+/// Why the admin API refuses.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum AdminFault {
+    /// No admin token, or a wrong one.
+    #[error("an admin token is needed: `Authorization: Bearer tb_admin_…`")]
+    Token,
+    /// The request names a host that this address is not.
+    #[error("this address does not answer under that host name")]
+    Host,
+    /// What was asked for does not exist.
+    #[error("there is no such {0}")]
+    NotFound(&'static str),
+    /// The request is faulty.
+    #[error("{0}")]
+    Invalid(String),
+    /// The store failed.
+    #[error("the store does not answer")]
+    Store(#[source] StoreError),
+    /// Something that must not happen.
+    #[error("an internal fault: {0}")]
+    Internal(&'static str),
+}
+
+impl AdminFault {
+    const fn status(&self) -> StatusCode {
+        match self {
+            Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Host => StatusCode::MISDIRECTED_REQUEST,
+            Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::Invalid(_) => StatusCode::BAD_REQUEST,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn code(&self) -> &'static str {
+        match self {
+            Self::Token => "invalid_admin_token",
+            Self::Host => "wrong_host",
+            Self::NotFound(_) => "not_found",
+            Self::Invalid(_) => "invalid_request",
+            Self::Store(_) => "store_unavailable",
+            Self::Internal(_) => "internal",
+        }
+    }
+}
+
+impl From<StoreError> for AdminFault {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl IntoResponse for AdminFault {
+    fn into_response(self) -> Response {
+        let (status, code) = (self.status(), self.code());
+        match &self {
+            Self::Store(error) => tracing::warn!(%error, "the admin API could not use the store"),
+            Self::Internal(fault) => tracing::error!(fault, "the admin API failed"),
+            _ => tracing::debug!(code, "the admin API refused"),
+        }
+        let body = Json(json!({ "error": { "code": code, "message": self.to_string() } }));
+        let mut response = (status, body).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            response
+                .headers_mut()
+                .insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"tollbar\""));
+        }
+        response
+    }
+}

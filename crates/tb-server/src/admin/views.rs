@@ -1,0 +1,305 @@
+//! The JSON shapes of keys, usage and attempts, shared by the admin API and the command line.
+
+use serde::Serialize;
+use serde_json::{Value, json};
+use tb_config::EffectiveValue;
+use tb_core::ports::{GroupBy, UsageSum};
+use tb_core::{Cost, KeyRecord, NewKey, Timestamp, UsageRow};
+
+/// A key without its digest.
+#[derive(Debug, Clone, Serialize)]
+pub struct KeyView {
+    /// The public half.
+    pub id: String,
+    /// The service that it belongs to.
+    pub service: String,
+    /// A label for people.
+    pub name: Option<String>,
+    /// `active`, `expired` or `revoked`.
+    pub state: &'static str,
+    /// The models it may call; null = those of its service.
+    pub models: Option<Vec<String>>,
+    /// The purpose of calls that state none.
+    pub purpose: Option<String>,
+    /// Where it may be used from; empty = anywhere that its service may.
+    pub networks: Vec<String>,
+    /// RFC 3339.
+    pub created_at: String,
+    /// RFC 3339; null = never.
+    pub expires_at: Option<String>,
+    /// RFC 3339; null = not revoked.
+    pub revoked_at: Option<String>,
+}
+
+impl KeyView {
+    /// What may be shown of a key at this moment.
+    #[must_use]
+    pub fn new(record: &KeyRecord, now: Timestamp) -> Self {
+        let state = if record.revoked_at.is_some() {
+            "revoked"
+        } else if record.expires_at.is_some_and(|end| now >= end) {
+            "expired"
+        } else {
+            "active"
+        };
+        let models = record.models.as_ref();
+        Self {
+            id: record.id.to_string(),
+            service: record.service.to_string(),
+            name: record.name.clone(),
+            state,
+            models: models.map(|models| models.iter().map(ToString::to_string).collect()),
+            purpose: record.purpose.as_ref().map(ToString::to_string),
+            networks: record.networks.iter().map(ToString::to_string).collect(),
+            created_at: record.created_at.to_rfc3339(),
+            expires_at: record.expires_at.map(Timestamp::to_rfc3339),
+            revoked_at: record.revoked_at.map(Timestamp::to_rfc3339),
+        }
+    }
+}
+
+/// A key just made, with its text: shown this once.
+#[derive(Serialize)]
+pub struct NewKeyView {
+    /// Always 1.
+    pub schema_version: u32,
+    /// The public half.
+    pub id: String,
+    /// The key itself.
+    pub key: String,
+    /// The service that it belongs to.
+    pub service: String,
+    /// RFC 3339; null = never.
+    pub expires_at: Option<String>,
+}
+
+impl NewKeyView {
+    /// The one showing of a key.
+    #[must_use]
+    pub fn new(made: &NewKey) -> Self {
+        Self {
+            schema_version: 1,
+            id: made.record.id.to_string(),
+            key: made.key.expose().to_owned(),
+            service: made.record.service.to_string(),
+            expires_at: made.record.expires_at.map(Timestamp::to_rfc3339),
+        }
+    }
+}
+
+/// Hides the key.
+impl std::fmt::Debug for NewKeyView {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("NewKeyView").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// The column of a grouping.
+#[must_use]
+pub const fn group_by_name(by: GroupBy) -> &'static str {
+    match by {
+        GroupBy::Key => "key",
+        GroupBy::Model => "model",
+        GroupBy::Service => "service",
+        GroupBy::User => "user",
+        GroupBy::Purpose => "purpose",
+        GroupBy::Day => "day",
+    }
+}
+
+const GROUPINGS: [GroupBy; 6] = [
+    GroupBy::Key,
+    GroupBy::Model,
+    GroupBy::Service,
+    GroupBy::User,
+    GroupBy::Purpose,
+    GroupBy::Day,
+];
+
+/// Reads a list of groupings, `model,day`; an empty one is none.
+///
+/// # Errors
+/// Says which word is not one, or stands twice, and which there are.
+pub fn parse_group_by(list: &str) -> Result<Vec<GroupBy>, String> {
+    let mut found = Vec::new();
+    for word in list.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let by = GROUPINGS.into_iter().find(|by| group_by_name(*by) == word).ok_or_else(|| {
+            let known = GROUPINGS.map(group_by_name).join(", ");
+            format!("`{word}` is not a grouping; there are: {known}")
+        })?;
+        if found.contains(&by) {
+            return Err(format!("`{word}` stands twice"));
+        }
+        found.push(by);
+    }
+    Ok(found)
+}
+
+/// The columns of usage sums: the groupings, then the contract's figures.
+#[must_use]
+pub fn usage_columns(by: &[GroupBy]) -> Vec<&'static str> {
+    let mut columns: Vec<_> = by.iter().map(|by| group_by_name(*by)).collect();
+    columns.extend([
+        "requests",
+        "attempts",
+        "errors",
+        "input_tokens",
+        "cached_input_tokens",
+        "output_tokens",
+        "reasoning_tokens",
+        "cost_micro_usd",
+        "estimated_cost_micro_usd",
+        "unpriced_requests",
+        "saved_micro_usd",
+    ]);
+    columns
+}
+
+/// The values of one sum, in the order of [`usage_columns`].
+#[must_use]
+pub fn usage_values(sum: &UsageSum) -> Vec<Value> {
+    let mut values: Vec<Value> = sum.group.iter().map(|value| json!(value)).collect();
+    values.extend([
+        json!(sum.requests),
+        json!(sum.attempts),
+        json!(sum.errors),
+        json!(sum.input_tokens),
+        json!(sum.cached_input_tokens),
+        json!(sum.output_tokens),
+        json!(sum.reasoning_tokens),
+        json!(sum.cost.micro_usd()),
+        json!(sum.estimated_cost.micro_usd()),
+        json!(sum.unpriced_requests),
+        json!(sum.saved.micro_usd()),
+    ]);
+    values
+}
+
+/// One attempt of a request.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttemptView {
+    /// `req_…`
+    pub request_id: String,
+    /// From 1; 0 for a request that never reached a provider.
+    pub attempt: u32,
+    /// Whether the client saw the outcome of this attempt.
+    pub is_final: bool,
+    /// RFC 3339.
+    pub started_at: String,
+    /// The same in Unix milliseconds, for `before`.
+    pub started_at_ms: i64,
+    /// The calling service.
+    pub service: String,
+    /// The public half of the key; null with authentication off.
+    pub key_id: Option<String>,
+    /// What the call was for.
+    pub purpose: String,
+    /// The end user.
+    pub user: Option<String>,
+    /// The public route.
+    pub route: &'static str,
+    /// Whether the client asked for a stream.
+    pub stream: bool,
+    /// The provider tried.
+    pub provider: Option<String>,
+    /// What the client sent as `model`, or `other`.
+    pub model_requested: String,
+    /// What was sent to the provider.
+    pub model_resolved: Option<String>,
+    /// What the provider says it served.
+    pub model_served: Option<String>,
+    /// The provider's HTTP status, 0 when none came.
+    pub status: u16,
+    /// The stable error code.
+    pub error_code: Option<String>,
+    /// Why it ended.
+    pub end_reason: &'static str,
+    /// Where the tokens come from.
+    pub usage_source: &'static str,
+    /// All input tokens.
+    pub input_tokens: u64,
+    /// Input read from the provider's cache.
+    pub cached_input_tokens: u64,
+    /// Input written to the provider's cache.
+    pub cache_write_tokens: u64,
+    /// All output tokens.
+    pub output_tokens: u64,
+    /// Reasoning tokens, part of the output.
+    pub reasoning_tokens: u64,
+    /// `measured`, `estimated`, `unpriced` or `free`.
+    pub cost_kind: &'static str,
+    /// Micro-dollars, rounded; null when unpriced.
+    pub cost_micro_usd: Option<i64>,
+    /// The version of the price table.
+    pub price_version: String,
+    /// Milliseconds to the first output of a stream.
+    pub ttft_ms: Option<u32>,
+    /// Milliseconds from the start of the attempt to its end.
+    pub duration_ms: u32,
+    /// Microseconds that the gateway itself added.
+    pub overhead_us: u32,
+    /// The configuration that served it, 16 hexadecimal digits.
+    pub config_hash: String,
+}
+
+impl From<&UsageRow> for AttemptView {
+    fn from(row: &UsageRow) -> Self {
+        let (cost_kind, cost_micro_usd) = match row.cost {
+            Cost::Measured(amount) => ("measured", Some(amount.micro_usd())),
+            Cost::Estimated(amount) => ("estimated", Some(amount.micro_usd())),
+            Cost::Unpriced => ("unpriced", None),
+            Cost::Free => ("free", Some(0)),
+        };
+        let tokens = &row.tokens;
+        Self {
+            request_id: row.request_id.to_string(),
+            attempt: row.attempt,
+            is_final: row.is_final,
+            started_at: row.started_at.to_rfc3339(),
+            started_at_ms: row.started_at.unix_ms(),
+            service: row.service.to_string(),
+            key_id: row.key_id.map(|id| id.to_string()),
+            purpose: row.purpose.to_string(),
+            user: row.user.clone(),
+            route: row.surface.label(),
+            stream: row.stream,
+            provider: row.provider.as_ref().map(ToString::to_string),
+            model_requested: row.model_requested.to_string(),
+            model_resolved: row.model_resolved.as_ref().map(ToString::to_string),
+            model_served: row.model_served.clone(),
+            status: row.status,
+            error_code: row.error_code.clone(),
+            end_reason: row.end_reason.as_str(),
+            usage_source: row.usage_source.as_str(),
+            input_tokens: tokens.input(),
+            cached_input_tokens: tokens.cache_read,
+            cache_write_tokens: tokens.cache_write.saturating_add(tokens.cache_write_1h),
+            output_tokens: tokens.output(),
+            reasoning_tokens: tokens.reasoning,
+            cost_kind,
+            cost_micro_usd,
+            price_version: row.price_version.clone(),
+            ttft_ms: row.ttft_ms,
+            duration_ms: row.duration_ms,
+            overhead_us: row.overhead_us,
+            config_hash: format!("{:016x}", row.config_hash),
+        }
+    }
+}
+
+/// One effective value of the configuration.
+#[derive(Debug, Clone, Serialize)]
+pub struct EffectiveView {
+    /// Its path.
+    pub key: String,
+    /// In TOML's notation; `[secret]` for secrets.
+    pub value: String,
+    /// `flag`, `env NAME`, `FILE:LINE` or `default`.
+    pub source: String,
+}
+
+impl From<EffectiveValue> for EffectiveView {
+    fn from(value: EffectiveValue) -> Self {
+        Self { key: value.key, value: value.value, source: value.source }
+    }
+}

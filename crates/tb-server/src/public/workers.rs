@@ -1,0 +1,74 @@
+//! The threads that serve the public API: each has a single-threaded runtime and connections
+//! of its own, so a request never changes threads.
+
+use std::net::{SocketAddr, TcpListener};
+use std::thread::JoinHandle;
+
+use tb_engine::Engine;
+use tokio_util::sync::CancellationToken;
+
+use super::accept_loop;
+
+/// Running workers.
+#[derive(Debug)]
+pub struct Workers {
+    threads: Vec<JoinHandle<()>>,
+    stop: CancellationToken,
+    address: SocketAddr,
+}
+
+impl Workers {
+    /// Serves `listener` on `count` threads.
+    ///
+    /// # Errors
+    /// When the listener cannot be shared, or a thread or its runtime cannot be made.
+    pub fn start(listener: TcpListener, engine: &Engine, count: usize) -> std::io::Result<Self> {
+        let address = listener.local_addr()?;
+        listener.set_nonblocking(true)?;
+        let stop = CancellationToken::new();
+        let mut threads = Vec::with_capacity(count);
+        for number in 0..count.max(1) {
+            let listener = listener.try_clone()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+            let (engine, stop) = (engine.for_worker(), stop.clone());
+            let thread = std::thread::Builder::new()
+                .name(format!("tollbar-worker-{number}"))
+                .spawn(move || runtime.block_on(work(listener, engine, stop)))?;
+            threads.push(thread);
+        }
+        Ok(Self { threads, stop, address })
+    }
+
+    /// Where the public API listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Stops accepting and closes idle connections; running requests go on.
+    pub fn stop_accepting(&self) {
+        self.stop.cancel();
+    }
+
+    /// Waits until every worker has ended; they end once their tasks have.
+    pub fn join(self) {
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a worker thread panicked");
+            }
+        }
+    }
+}
+
+async fn work(listener: TcpListener, engine: Engine, stop: CancellationToken) {
+    match tokio::net::TcpListener::from_std(listener) {
+        Ok(listener) => accept_loop(listener, engine.clone(), stop).await,
+        Err(error) => tracing::error!(%error, "the public listener cannot be served"),
+    }
+    // The runtime lives until no task is left; what is left after the drain time-out is
+    // dropped with it, and settled by that.
+    let limit = engine.snapshot().server.drain_timeout;
+    if !engine.finish(limit).await {
+        tracing::warn!("requests were still running at the end of the drain time-out");
+    }
+}

@@ -1,0 +1,122 @@
+//! Streamed answers.
+
+use std::io::Read;
+use std::time::Duration;
+
+use tb_core::{EndReason, UsageSource};
+use tb_testkit::{FakeProvider, FakeReply, TestApp, TestRequest};
+
+use crate::chat::config;
+
+const ASK: &str = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hi"}]}"#;
+
+fn delta(text: &str) -> String {
+    format!(
+        r#"{{"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-x-2026-01-01","choices":[{{"index":0,"delta":{{"content":"{text}"}},"finish_reason":null}}],"usage":null}}"#
+    )
+}
+
+const STOP: &str = r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-x-2026-01-01","choices":[{"index":0,"delta":{},"finish_reason":"stop"}],"usage":null}"#;
+const USAGE: &str = r#"{"id":"c","object":"chat.completion.chunk","created":1,"model":"gpt-x-2026-01-01","choices":[],"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11}}"#;
+
+#[test]
+fn usage_is_asked_for_and_hidden_from_clients_that_did_not() {
+    let provider = FakeProvider::start(|_| {
+        FakeReply::events(&[&delta("Hel"), &delta("lo"), STOP, USAGE, "[DONE]"])
+    });
+    let app = TestApp::start(&config(&provider.url()));
+    let response = app.post("/v1/chat/completions", ASK);
+    let text = response.text();
+    assert!(response.complete);
+    assert_eq!(text.matches("data: [DONE]\n\n").count(), 1);
+    assert!(!text.contains("usage"), "{text}");
+    assert!(text.contains(r#""content":"Hel""#) && text.contains(r#""content":"lo""#));
+    assert_eq!(provider.requests()[0].json()["stream_options"]["include_usage"], true);
+    let rows = app.rows(&response);
+    assert_eq!(rows[0].usage_source, UsageSource::Provider);
+    assert_eq!((rows[0].tokens.input(), rows[0].tokens.output()), (9, 2));
+    assert!(rows[0].ttft_ms.is_some());
+}
+
+#[test]
+fn clients_that_ask_for_usage_get_it() {
+    let provider =
+        FakeProvider::start(|_| FakeReply::events(&[&delta("Hi"), STOP, USAGE, "[DONE]"]));
+    let app = TestApp::start(&config(&provider.url()));
+    let ask = ASK.replace("\"stream\":true", r#""stream":true,"stream_options":{"include_usage":true}"#);
+    let text = app.post("/v1/chat/completions", &ask).text();
+    assert!(text.contains(r#""prompt_tokens":9"#) && text.contains(r#""usage":null"#), "{text}");
+}
+
+#[test]
+fn a_cut_stream_ends_with_an_error_event_and_an_estimate() {
+    let provider = FakeProvider::start(|_| {
+        FakeReply::stream_head().chunk(Duration::ZERO, format!("data: {}\n\n", delta("Hello world")).as_bytes())
+    });
+    let app = TestApp::start(&config(&provider.url()));
+    let response = app.post("/v1/chat/completions", ASK);
+    let text = response.text();
+    assert!(text.contains(r#"data: {"error":"#), "{text}");
+    assert!(!text.contains("[DONE]"));
+    let rows = app.rows(&response);
+    assert_eq!(rows[0].end_reason, EndReason::UpstreamError);
+    assert_eq!(rows[0].usage_source, UsageSource::Estimate);
+    assert!(rows[0].tokens.output() > 0 && rows[0].tokens.input() > 0);
+}
+
+#[test]
+fn a_silent_provider_ends_with_a_timeout_event() {
+    let provider = FakeProvider::start(|_| {
+        FakeReply::stream_head()
+            .chunk(Duration::ZERO, format!("data: {}\n\n", delta("x")).as_bytes())
+            .hang()
+    });
+    let app = TestApp::start(&config(&provider.url()));
+    let response = app.post("/v1/chat/completions", ASK);
+    assert!(response.text().contains("deadline_exceeded"), "{}", response.text());
+    assert_eq!(app.rows(&response)[0].end_reason, EndReason::Timeout);
+    assert!(app.eventually(|_| provider.abandoned() == 1));
+}
+
+#[test]
+fn a_client_that_leaves_cancels_the_upstream_and_is_settled() {
+    let provider = FakeProvider::start(|_| {
+        FakeReply::stream_head()
+            .chunk(Duration::ZERO, format!("data: {}\n\n", delta("x")).as_bytes())
+            .hang()
+    });
+    let app = TestApp::start(&config(&provider.url()).replace("2s", "60s"));
+    let mut stream = TestRequest::post("/v1/chat/completions", ASK).key(&app.key).start(app.address);
+    let mut first = [0; 64];
+    assert!(stream.read(&mut first).unwrap() > 0);
+    drop(stream);
+    assert!(app.eventually(|_| provider.abandoned() == 1), "the upstream goes on");
+    assert!(app.eventually(|app| app.engine.inflight() == 0));
+    assert_eq!(app.all_rows()[0].end_reason, EndReason::ClientGone);
+}
+
+#[test]
+fn a_client_that_leaves_before_the_answer_is_settled_too() {
+    let provider = FakeProvider::start(|_| FakeReply::default().hang());
+    let app = TestApp::start(&config(&provider.url()));
+    let ask = r#"{"model":"m","messages":[]}"#;
+    let stream = TestRequest::post("/v1/chat/completions", ask).key(&app.key).start(app.address);
+    assert!(app.eventually(|_| provider.requests().len() == 1));
+    drop(stream);
+    assert!(app.eventually(|app| app.engine.inflight() == 0));
+    assert_eq!(app.all_rows()[0].end_reason, EndReason::ClientGone);
+}
+
+#[test]
+fn the_responses_api_ends_a_cut_stream_with_its_own_error_event() {
+    let provider = FakeProvider::start(|_| {
+        FakeReply::stream_head().chunk(
+            Duration::ZERO,
+            b"event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"model\":\"gpt-x-2026-01-01\"}}\n\n",
+        )
+    });
+    let app = TestApp::start(&config(&provider.url()));
+    let text = app.post("/v1/responses", r#"{"model":"m","stream":true,"input":"hi"}"#).text();
+    assert!(text.contains("event: response.created\n"), "{text}");
+    assert!(text.contains("event: error\ndata: {\"type\":\"error\""), "{text}");
+}

@@ -1,0 +1,156 @@
+//! The whole gateway in the test's process.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ring::rand::SystemRandom;
+use tb_config::{FixedEnvironment, Overrides, Source, load};
+use tb_core::keys::KeyScope;
+use tb_core::ports::{Journal, ResponseStore, UsageStore};
+use tb_core::{
+    Clock, KeyRecord, KeyRing, NewKey, Pepper, RequestId, ServiceName, Timestamp, UsageRow,
+};
+use tb_engine::{Engine, Metrics, Parts, SystemClock};
+use tb_server::public::Workers;
+use tb_store::{MemoryStore, MmapJournal};
+
+use crate::client::{TestRequest, TestResponse};
+
+/// A running gateway.
+pub struct TestApp {
+    /// Where the public API listens.
+    pub address: SocketAddr,
+    /// The engine, to look inside.
+    pub engine: Engine,
+    /// A key of the first service.
+    pub key: String,
+    store: Arc<MemoryStore>,
+    journal: Arc<MmapJournal>,
+    workers: Option<Workers>,
+    pepper: Pepper,
+    records: Vec<KeyRecord>,
+}
+
+impl TestApp {
+    /// Starts the gateway with this configuration (`[server]`, `[storage]` and `[journal]`
+    /// need not be there). The key [`TestApp::key`] belongs to the service `default`, or to
+    /// the first one by name.
+    ///
+    /// # Panics
+    /// When the configuration is invalid.
+    #[must_use]
+    pub fn start(config: &str) -> Self {
+        let loaded = load(
+            &Source::Text {
+                name: "test.toml".to_owned(),
+                folder: PathBuf::from("/nonexistent"),
+                text: config.to_owned(),
+            },
+            &Overrides::default(),
+            &FixedEnvironment::default(),
+        )
+        .unwrap_or_else(|report| panic!("{}", report.render()));
+        let store = Arc::new(MemoryStore::new());
+        let (usage, responses): (Arc<dyn UsageStore>, Arc<dyn ResponseStore>) =
+            (Arc::clone(&store) as _, Arc::clone(&store) as _);
+        let journal = MmapJournal::open_temporary(usage, Arc::clone(&responses)).unwrap();
+        let journal = Arc::new(journal);
+        let pepper = Pepper::from_bytes(&[7; 32]);
+        let engine = Engine::new(Parts {
+            snapshot: Arc::clone(&loaded.snapshot),
+            keys: Arc::new(KeyRing::new(Vec::new(), pepper.clone())),
+            journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            responses,
+            clock: Arc::new(SystemClock),
+            metrics: Arc::new(Metrics::new("test")),
+            seed: 42,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let workers = Workers::start(listener, &engine, 1).unwrap();
+        let mut app = Self {
+            address: workers.address(),
+            engine,
+            key: String::new(),
+            store,
+            journal,
+            workers: Some(workers),
+            pepper,
+            records: Vec::new(),
+        };
+        let services = &loaded.snapshot.services;
+        let first = services.keys().min_by_key(|name| (name.as_str() != "default", name.as_str()));
+        app.key = app.make_key(first.expect("a service").as_str(), |_| {});
+        app
+    }
+
+    /// Makes a key of `service`, changed by `change` before it is used.
+    ///
+    /// # Panics
+    /// When there is no randomness.
+    pub fn make_key(&mut self, service: &str, change: impl FnOnce(&mut KeyRecord)) -> String {
+        let scope = KeyScope::of_service(ServiceName::from(service), SystemClock.now());
+        let mut made = NewKey::generate(&SystemRandom::new(), &self.pepper, scope).unwrap();
+        change(&mut made.record);
+        self.records.push(made.record);
+        let ring = KeyRing::new(self.records.clone(), self.pepper.clone());
+        self.engine.set_keys(Arc::new(ring));
+        made.key.expose().to_owned()
+    }
+
+    /// Sends a request with the app's key.
+    #[must_use]
+    pub fn send(&self, request: &TestRequest) -> TestResponse {
+        request.clone().key(&self.key).send(self.address)
+    }
+
+    /// Posts JSON with the app's key.
+    #[must_use]
+    pub fn post(&self, path: &str, body: &str) -> TestResponse {
+        self.send(&TestRequest::post(path, body))
+    }
+
+    /// The rows of the request that `response` answers.
+    ///
+    /// # Panics
+    /// When the response has no request id.
+    #[must_use]
+    pub fn rows(&self, response: &TestResponse) -> Vec<UsageRow> {
+        let id = response.header("x-request-id").and_then(RequestId::parse).expect("an id");
+        self.journal.flush().unwrap();
+        self.store.request(id).unwrap()
+    }
+
+    /// Every row, newest first.
+    #[must_use]
+    pub fn all_rows(&self) -> Vec<UsageRow> {
+        self.journal.flush().unwrap();
+        self.store.recent(None::<Timestamp>, 10_000).unwrap()
+    }
+
+    /// Waits until `condition` holds, at most ten seconds; true when it does.
+    pub fn eventually(&self, condition: impl Fn(&Self) -> bool) -> bool {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while Instant::now() < deadline {
+            if condition(self) {
+                return true;
+            }
+            std::thread::yield_now();
+        }
+        false
+    }
+}
+
+impl Drop for TestApp {
+    fn drop(&mut self) {
+        if let Some(workers) = self.workers.take() {
+            workers.stop_accepting();
+            workers.join();
+        }
+        let _ = self.journal.close();
+        if !std::thread::panicking() {
+            assert_eq!(self.engine.inflight(), 0, "every admitted request must be settled");
+        }
+    }
+}
