@@ -1,0 +1,2 @@
+//! tollbar
+fn main() {}

@@ -1,0 +1,62 @@
+//! Tollbar's own chores, run as `cargo xtask …`.
+//!
+//! `test` is what CI runs and what a contributor runs before a commit: every check that the
+//! project has, one after another. `tidy` holds the house rules that no compiler knows.
+//! `prices` derives the built-in price table. `bench` measures the gateway beside a plain
+//! proxy on one machine.
+//!
+//! This program is never shipped. It may print, and it reads the workspace from outside: it
+//! depends on none of our crates, so that it still runs when one of them does not compile.
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
+
+mod bench;
+mod prices;
+mod programs;
+mod test;
+mod tidy;
+mod workspace;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Chores of the Tollbar workspace.
+#[derive(Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Run every check, as CI does.
+    Test(test::TestArguments),
+    /// Check the house rules.
+    Tidy,
+    /// Derive crates/tb-core/data/prices.json from a list of models.
+    Prices {
+        /// The list: dollars per million tokens.
+        models: PathBuf,
+    },
+    /// Measure the gateway beside nginx.
+    Bench(bench::BenchArguments),
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().chore {
+        Chore::Test(arguments) => test::run(&arguments),
+        Chore::Tidy => tidy::run(),
+        Chore::Prices { models } => prices::run(&models),
+        Chore::Bench(arguments) => bench::run(&arguments),
+    };
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
