@@ -23,6 +23,7 @@ import openai_chat  # noqa: E402
 import openai_errors  # noqa: E402
 import openai_other  # noqa: E402
 import openai_responses  # noqa: E402
+import raw_http  # noqa: E402
 from harness.checks import Checks, equal  # noqa: E402
 from harness.gateway import clean_environment  # noqa: E402
 from scene import Scene, open_scene  # noqa: E402
@@ -55,6 +56,7 @@ def run_all(checks: Checks, scene: Scene) -> None:
     openai_other.run(checks, scene)
     openai_responses.run(checks, scene)
     openai_errors.run(checks, scene)
+    raw_http.run(checks, scene)
     odd_upstreams.run(checks, scene)
     anthropic_messages.run(checks, scene)
     run_node(checks, scene)

@@ -29,8 +29,8 @@ pub struct Parts {
     pub clock: Arc<dyn Clock>,
     /// What is counted.
     pub metrics: Arc<Metrics>,
-    /// Seeds request ids and dice; 128 random bits.
-    pub seed: u128,
+    /// Seeds request ids and dice; random.
+    pub seed: [u64; 2],
 }
 
 /// The engine. Each worker thread has its own value, with its own connections; everything
@@ -60,7 +60,7 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let tasks = TaskTracker::new();
         let runtime = Runtime::new(parts.snapshot, &parts.metrics);
-        let (high, low) = ((parts.seed >> 64) as u64, (parts.seed & u128::from(u64::MAX)) as u64);
+        let [high, low] = parts.seed;
         let shared = Shared {
             runtime: ArcSwap::from_pointee(runtime),
             keys: ArcSwap::from(parts.keys),

@@ -35,7 +35,7 @@ pub enum Refusal {
     },
     /// The provider refused the request: its error is passed on.
     #[error("provider: {}", .0.message)]
-    Provider(UpstreamError),
+    Provider(Box<UpstreamError>),
     /// Every target failed.
     #[error("every target failed: {trace}")]
     Exhausted {

@@ -105,8 +105,11 @@ impl Settlement {
         self.row.status = 0;
         self.row.error_code = None;
         self.row.end_reason = EndReason::Crash;
-        self.row.usage_source = UsageSource::Estimate;
-        self.row.tokens = estimate::counts(self.estimated_input_tokens, 0);
+        (self.row.tokens, self.row.usage_source) = if charges_text(self.row.surface) {
+            (estimate::counts(self.estimated_input_tokens, 0), UsageSource::Estimate)
+        } else {
+            (TokenCounts::default(), UsageSource::None)
+        };
         self.row.ttft_ms = None;
         self.row.duration_ms = 0;
         self.target = Some(Arc::clone(target));
@@ -270,6 +273,9 @@ impl Settlement {
     fn count_tokens(&self, end: AttemptEnd) -> (TokenCounts, UsageSource) {
         let facts = &self.facts;
         let estimated = estimate::counts(self.estimated_input_tokens, facts.output_bytes);
+        if repeats_an_account(self.row.surface) {
+            return (TokenCounts::default(), UsageSource::None);
+        }
         match facts.tokens {
             Some(tokens) if facts.tokens_final => (tokens, UsageSource::Provider),
             Some(mut tokens) => {
@@ -279,7 +285,7 @@ impl Settlement {
                 tokens.output_visible = tokens.output_visible.max(seen);
                 (tokens, UsageSource::ProviderPartial)
             }
-            None if !charges_tokens(self.row.surface) => (TokenCounts::default(), UsageSource::None),
+            None if !charges_text(self.row.surface) => (TokenCounts::default(), UsageSource::None),
             None if (200..300).contains(&end.status) => (estimated, UsageSource::Estimate),
             // No status came back: the provider may have taken the request or not. The
             // bytes were sent, so the input is counted.
@@ -363,9 +369,9 @@ impl std::fmt::Debug for Settlement {
     }
 }
 
-/// Whether providers charge tokens on this route. The others cost nothing or are charged by
-/// the piece, which the price table does not know.
-const fn charges_tokens(surface: Surface) -> bool {
+/// Routes on which providers charge tokens of text, so that an estimate makes sense where no
+/// count came. The others are free or charged by the piece, unless the answer says otherwise.
+const fn charges_text(surface: Surface) -> bool {
     matches!(
         surface,
         Surface::ChatCompletions
@@ -373,6 +379,17 @@ const fn charges_tokens(surface: Surface) -> bool {
             | Surface::Responses
             | Surface::Embeddings
             | Surface::Messages
+    )
+}
+
+/// Routes whose answers show the counts of an earlier request, or of none.
+const fn repeats_an_account(surface: Surface) -> bool {
+    matches!(
+        surface,
+        Surface::ResponsesGet
+            | Surface::ResponsesDelete
+            | Surface::ResponsesCancel
+            | Surface::CountTokens
     )
 }
 

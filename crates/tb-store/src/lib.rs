@@ -1,6 +1,29 @@
 //! Storage back ends behind the ports of `tb_core`, and the journal.
+//!
+//! [`connect`] opens a back end ([`SqliteStore`], or [`MemoryStore`] for tests and `memory:`)
+//! and gives its ports as [`Stores`]. [`MmapJournal`] stands in front of them: a request
+//! appends its records to mapped memory that survives the death of the process, and a
+//! background thread carries them into the store in batches. [`open_pepper`] reads or makes
+//! the file with the key under which secrets are hashed.
+//!
+//! All of it blocks, none of it knows HTTP, the async runtime or the wall clock, and it is
+//! the only crate with SQL. Whatever the journal took is in the store once per attempt,
+//! whenever the process died in between:
+//!
+//! * a record is appended before the bytes that it accounts for go out,
+//! * rows and the place in the journal up to which they were read are stored in one
+//!   transaction, and a row that comes again replaces itself,
+//! * attempts that began and never ended are settled as `crash` at the next start.
+
+mod connect;
 mod journal;
 mod memory;
+mod pepper;
+mod sqlite;
 mod sums;
+
+pub use connect::{StorageAddress, Stores, connect};
 pub use journal::{Durability, JournalSettings, MmapJournal};
 pub use memory::MemoryStore;
+pub use pepper::open_pepper;
+pub use sqlite::SqliteStore;

@@ -65,10 +65,10 @@ impl TestApp {
             responses,
             clock: Arc::new(SystemClock),
             metrics: Arc::new(Metrics::new("test")),
-            seed: 42,
+            seed: [4, 2],
         });
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let workers = Workers::start(listener, &engine, 1).unwrap();
+        let workers = Workers::start(&listener, &engine, 1).unwrap();
         let mut app = Self {
             address: workers.address(),
             engine,

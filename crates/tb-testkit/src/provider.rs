@@ -150,7 +150,7 @@ impl FakeProvider {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
-        let thread = std::thread::spawn(move || run(listener, shared, stopped));
+        let thread = std::thread::spawn(move || run(listener, &shared, stopped));
         Self { address, state, stop: Some(stop), thread: Some(thread) }
     }
 
@@ -182,7 +182,7 @@ impl Drop for FakeProvider {
     }
 }
 
-fn run(listener: std::net::TcpListener, state: Arc<State>, stopped: oneshot::Receiver<()>) {
+fn run(listener: std::net::TcpListener, state: &Arc<State>, stopped: oneshot::Receiver<()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener).unwrap();
@@ -190,7 +190,7 @@ fn run(listener: std::net::TcpListener, state: Arc<State>, stopped: oneshot::Rec
         let accepting = async {
             loop {
                 if let Ok((stream, _)) = listener.accept().await {
-                    tasks.spawn(connection(stream, Arc::clone(&state)));
+                    tasks.spawn(connection(stream, Arc::clone(state)));
                 }
             }
         };
@@ -251,7 +251,7 @@ async fn read_request(stream: &mut TcpStream, held: &mut Vec<u8>) -> Option<Reco
                 return Some(Recorded { request_line, headers, body });
             }
         }
-        let mut buffer = [0; 16 * 1024];
+        let mut buffer = vec![0; 16 * 1024];
         match stream.read(&mut buffer).await {
             Ok(0) | Err(_) => return None,
             Ok(read) => held.extend_from_slice(&buffer[..read]),

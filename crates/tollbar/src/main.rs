@@ -1,2 +1,34 @@
-//! tollbar
-fn main() {}
+//! The binary: composition root and command line.
+//!
+//! `cli` says what may be typed, `commands` has one file for each command, `compose` makes a
+//! running gateway out of a configuration. What the gateway does lies in the other crates;
+//! here concrete back ends are named and wired, and nothing else is decided.
+//!
+//! Data goes to standard output, messages to standard error, both through `output`. How a
+//! command ends is an exit code of the contract, see `failure`.
+
+mod cli;
+mod commands;
+mod compose;
+mod configuration;
+mod demo;
+mod failure;
+mod logs;
+mod output;
+mod storage;
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = match cli::parse() {
+        Ok(cli) => cli,
+        Err(code) => return code,
+    };
+    match commands::run(cli) {
+        Ok(code) => code,
+        Err(error) => {
+            output::message(&failure::describe(&error));
+            failure::exit_code(&error)
+        }
+    }
+}

@@ -34,6 +34,8 @@ pub(crate) struct Answer {
     pub(crate) model: Arc<RunningModel>,
     pub(crate) attempts: Option<HeaderValue>,
     pub(crate) binder: Option<Binder>,
+    /// Fields of the request that the provider's dialect cannot express.
+    pub(crate) dropped: Vec<&'static str>,
     pub(crate) deadline: Instant,
     pub(crate) idle_timeout: Duration,
 }
@@ -59,8 +61,8 @@ pub(crate) fn deliver(
     let status = answer.status;
     match answer.content {
         Content::Whole(decoded) => {
-            let context = Whole { surface: head.surface, status, binder: answer.binder };
-            let body = context.deliver(engine, head, decoded, settlement, &mut headers);
+            let account = (answer.binder, settlement);
+            let body = settle_whole(engine, head, (decoded, status), account, &mut headers);
             Reply { status, headers, body: ReplyBody::whole(body) }
         }
         Content::Events(upstream, decoder) => {
@@ -95,43 +97,33 @@ pub(crate) fn deliver(
     }
 }
 
-struct Whole {
-    surface: Surface,
-    status: u16,
-    binder: Option<Binder>,
-}
-
-impl Whole {
-    fn deliver(
-        self,
-        engine: &Engine,
-        head: &RequestHead,
-        decoded: Decoded,
-        mut settlement: Settlement,
-        headers: &mut HeaderMap,
-    ) -> Bytes {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        settlement.note_facts(&decoded.facts);
-        if let (Some(binder), Some(id)) = (&self.binder, &decoded.facts.response_id) {
-            binder.bind(id, &mut settlement);
-        }
-        if let (Surface::ResponsesDelete, Some(id)) = (self.surface, &head.path_id) {
-            forget_response(engine, id, &mut settlement);
-        }
-        let end =
-            AttemptEnd { reason: EndReason::Complete, status: self.status, outcome: "ok" };
-        settlement.settle(end, None);
-        settlement.sync();
-        if let Some(served) = &decoded.facts.served_model
-            && let Ok(value) = HeaderValue::from_str(served)
-        {
-            headers.insert("x-tollbar-model-served", value);
-        }
-        if let Some(cost) = cost_header(settlement.cost()) {
-            headers.insert("x-tollbar-cost-usd", cost);
-        }
-        decoded.body
+/// Settles a whole answer and completes its headers; gives the body.
+fn settle_whole(
+    engine: &Engine,
+    head: &RequestHead,
+    (decoded, status): (Decoded, u16),
+    (binder, mut settlement): (Option<Binder>, Settlement),
+    headers: &mut HeaderMap,
+) -> Bytes {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    settlement.note_facts(&decoded.facts);
+    if let (Some(binder), Some(id)) = (&binder, &decoded.facts.response_id) {
+        binder.bind(id, &mut settlement);
     }
+    if let (Surface::ResponsesDelete, Some(id)) = (head.surface, &head.path_id) {
+        forget_response(engine, id, &mut settlement);
+    }
+    settlement.settle(AttemptEnd { reason: EndReason::Complete, status, outcome: "ok" }, None);
+    settlement.sync();
+    if let Some(served) = &decoded.facts.served_model
+        && let Ok(value) = HeaderValue::from_str(served)
+    {
+        headers.insert("x-tollbar-model-served", value);
+    }
+    if let Some(cost) = cost_header(settlement.cost()) {
+        headers.insert("x-tollbar-cost-usd", cost);
+    }
+    decoded.body
 }
 
 /// A deleted response is unknown from now on. The row in the store is removed in the
@@ -156,6 +148,11 @@ fn common_headers(answer: &Answer, settlement: &Settlement) -> HeaderMap {
     headers.insert("x-tollbar-degraded", HeaderValue::from_static("none"));
     if let Some(attempts) = &answer.attempts {
         headers.insert("x-tollbar-attempts", attempts.clone());
+    }
+    if !answer.dropped.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&answer.dropped.join(", "))
+    {
+        headers.insert("x-tollbar-dropped-fields", value);
     }
     let us = settlement.overhead_us();
     if let Ok(value) = HeaderValue::from_str(&format!("{}.{:03}", us / 1_000, us % 1_000)) {

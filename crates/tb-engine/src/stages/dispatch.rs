@@ -73,6 +73,7 @@ fn answer(
         model: Arc::clone(&plan.model),
         attempts: attempts.header(),
         binder: binder(surface, target, received.key_index),
+        dropped: received.dropped,
         deadline: plan.deadline,
         idle_timeout: plan.model.model.idle_timeout,
     }
@@ -87,7 +88,8 @@ async fn try_target(
 ) -> Result<Received, Failure> {
     let composed = &plan.fresh.scrubbed.composed;
     let key_index = plan.key_index.unwrap_or(0);
-    let wire = encode(head, plan, target, key_index)?;
+    let mut wire = encode(head, plan, target, key_index)?;
+    let dropped = std::mem::take(&mut wire.dropped);
     settlement.begin_attempt(target).map_err(Failure::Refused)?;
     let attempt = Attempt {
         engine,
@@ -103,6 +105,7 @@ async fn try_target(
     };
     let mut received = attempt.run(wire).await?;
     received.key_index = key_index;
+    received.dropped = dropped;
     Ok(received)
 }
 

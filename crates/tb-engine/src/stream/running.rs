@@ -10,7 +10,7 @@ use tb_api::sse::SseEvent;
 use tb_config::OnDisconnect;
 use tb_core::ports::ResponseBinding;
 use tb_core::{EndReason, ProviderName, Surface};
-use tb_providers::{StreamDecoder, UpstreamError};
+use tb_providers::StreamDecoder;
 use tokio::time::Sleep;
 use tokio_util::task::TaskTracker;
 
@@ -122,7 +122,7 @@ impl Running {
         let outcome = self.decoder.push(bytes, &mut self.clocks.events);
         let last = self.write_events();
         match outcome {
-            Err(error) => self.fail(&Refusal::Provider(error)),
+            Err(error) => self.fail(&Refusal::Provider(Box::new(error))),
             Ok(()) if last => self.complete(),
             Ok(()) => {}
         }
@@ -134,7 +134,7 @@ impl Running {
         self.write_events();
         match outcome {
             Ok(()) => self.complete(),
-            Err(error) => self.fail(&Refusal::Provider(error)),
+            Err(error) => self.fail(&Refusal::Provider(Box::new(error))),
         }
     }
 
@@ -166,7 +166,7 @@ impl Running {
             _ => EndReason::UpstreamError,
         };
         let outcome = match refusal {
-            Refusal::Provider(UpstreamError { class, .. }) => class_label(*class),
+            Refusal::Provider(error) => class_label(error.class),
             other => other.error_type(),
         };
         self.close(AttemptEnd { reason, status: self.status, outcome }, Some(refusal.code()));

@@ -34,12 +34,15 @@ const MAX_NODES: usize = 5_000;
 /// How deep references may be nested before a recursive type is cut off.
 const MAX_REFERENCES: usize = 8;
 
+/// How deep the translated schema may be: references could otherwise multiply the depth.
+const MAX_DEPTH: usize = 64;
+
 /// Translates `schema`, which stands at `param` in the request.
 ///
 /// # Errors
-/// When references expand to more than 5,000 nodes.
+/// When references expand to more than 5,000 nodes or more than 64 levels.
 pub(super) fn subset(schema: &Value, param: &str) -> Result<Value, EncodeError> {
-    let mut cleaner = Cleaner { root: schema, nodes: 0, references: 0 };
+    let mut cleaner = Cleaner { root: schema, nodes: 0, references: 0, depth: 0 };
     cleaner.node(schema).ok_or_else(|| invalid(param, "the schema is too large for this provider"))
 }
 
@@ -48,15 +51,23 @@ struct Cleaner<'a> {
     root: &'a Value,
     nodes: usize,
     references: usize,
+    depth: usize,
 }
 
 impl<'a> Cleaner<'a> {
-    /// `None` when there are too many nodes.
+    /// `None` when there are too many nodes, or they are too deep.
     fn node(&mut self, schema: &'a Value) -> Option<Value> {
         self.nodes = self.nodes.saturating_add(1);
-        if self.nodes > MAX_NODES {
+        if self.nodes > MAX_NODES || self.depth >= MAX_DEPTH {
             return None;
         }
+        self.depth = self.depth.saturating_add(1);
+        let node = self.node_inside(schema);
+        self.depth = self.depth.saturating_sub(1);
+        node
+    }
+
+    fn node_inside(&mut self, schema: &'a Value) -> Option<Value> {
         if let Some(reference) = text_at(schema, "$ref") {
             return self.reference(reference);
         }
@@ -220,6 +231,15 @@ mod tests {
             "properties": {"next": {"$ref": "#/$defs/n"}}}}});
         let text = subset(&schema, "p").expect("schema").to_string();
         assert_eq!(text.matches("next").count(), MAX_REFERENCES);
+    }
+
+    #[test]
+    fn references_cannot_multiply_the_depth() {
+        let mut schema = json!({"$ref": "#"});
+        for _ in 0..40 {
+            schema = json!({"items": schema});
+        }
+        assert!(matches!(subset(&schema, "p"), Err(EncodeError::Invalid { .. })));
     }
 
     #[test]

@@ -22,7 +22,7 @@ impl Workers {
     ///
     /// # Errors
     /// When the listener cannot be shared, or a thread or its runtime cannot be made.
-    pub fn start(listener: TcpListener, engine: &Engine, count: usize) -> std::io::Result<Self> {
+    pub fn start(listener: &TcpListener, engine: &Engine, count: usize) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
         let stop = CancellationToken::new();

@@ -1,1 +1,338 @@
-//! x
+//! What every back end must do, run on each of them.
+
+use tb_core::ports::{GroupBy, StoreError, UsageQuery, UsageSum};
+use tb_core::{
+    Cost, EndReason, KeyId, KeyRecord, NanoUsd, RequestId, Surface, Timestamp, TokenCounts,
+    UsageRow, UsageSource,
+};
+use tb_store::{Durability, StorageAddress, Stores, connect};
+
+use crate::support::{binding, row};
+
+/// The tests below, once per back end.
+macro_rules! on_every_back_end {
+    ($($name:ident),* $(,)?) => {
+        mod memory {
+            $(
+                #[test]
+                fn $name() {
+                    let address = tb_store::StorageAddress::Memory;
+                    super::$name(&super::connected(&address));
+                }
+            )*
+        }
+        mod sqlite {
+            $(
+                #[test]
+                fn $name() {
+                    let directory = tempfile::tempdir().unwrap();
+                    let path = directory.path().join("tollbar.db");
+                    super::$name(&super::connected(&tb_store::StorageAddress::Sqlite(path)));
+                }
+            )*
+        }
+    };
+}
+
+on_every_back_end!(
+    gives_back_the_rows_it_took,
+    replaces_a_row_that_comes_again,
+    remembers_the_checkpoint,
+    gives_back_extreme_values,
+    sums_nothing_to_zero,
+    sums_by_every_column,
+    sums_a_span_of_time,
+    counts_failures_and_unpriced_attempts,
+    keeps_measured_and_estimated_cost_apart,
+    survives_hostile_counts,
+    orders_days_by_time_and_the_rest_by_cost,
+    lists_recent_rows_newest_first,
+    gives_back_keys,
+    refuses_a_key_id_twice,
+    keeps_the_first_revocation,
+    gives_back_admin_tokens,
+    counts_changes_of_keys_only,
+    binds_a_response_to_its_first_tenant,
+    forgets_a_binding_of_its_tenant_only,
+);
+
+fn connected(address: &StorageAddress) -> Stores {
+    connect(address, Durability::Process).unwrap()
+}
+
+fn key(id: &str) -> KeyRecord {
+    KeyRecord {
+        id: KeyId::parse(id).unwrap(),
+        digest: [7; 32],
+        service: "bot".into(),
+        name: Some("laptop".to_owned()),
+        models: Some(vec!["support".into(), "gpt-*".into()]),
+        purpose: Some("general".into()),
+        networks: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
+        created_at: Timestamp(1_000),
+        expires_at: Some(Timestamp(2_000)),
+        revoked_at: None,
+    }
+}
+
+fn sum(stores: &Stores, by: &[GroupBy]) -> Vec<UsageSum> {
+    stores.usage.sum(&UsageQuery { by: by.to_vec(), ..UsageQuery::default() }).unwrap()
+}
+
+fn groups(stores: &Stores, by: &[GroupBy]) -> Vec<Vec<String>> {
+    sum(stores, by).into_iter().map(|sum| sum.group).collect()
+}
+
+fn gives_back_the_rows_it_took(stores: &Stores) {
+    let rows = [row(1, 1), row(1, 2), row(2, 1)];
+    stores.usage.append(&rows, 1).unwrap();
+    assert_eq!(stores.usage.request(row(1, 1).request_id).unwrap(), rows[..2]);
+    assert_eq!(stores.usage.request(RequestId(0)).unwrap(), []);
+}
+
+fn replaces_a_row_that_comes_again(stores: &Stores) {
+    stores.usage.append(&[row(1, 1)], 1).unwrap();
+    let again = UsageRow { status: 500, ..row(1, 1) };
+    stores.usage.append(&[again.clone(), row(2, 1)], 2).unwrap();
+    assert_eq!(stores.usage.request(again.request_id).unwrap(), [again]);
+    assert_eq!(sum(stores, &[])[0].requests, 2);
+}
+
+fn remembers_the_checkpoint(stores: &Stores) {
+    assert_eq!(stores.usage.checkpoint().unwrap(), 0);
+    stores.usage.append(&[], 17).unwrap();
+    assert_eq!(stores.usage.checkpoint().unwrap(), 17);
+    stores.usage.append(&[row(1, 1)], u64::MAX).unwrap();
+    assert_eq!(stores.usage.checkpoint().unwrap(), u64::MAX);
+}
+
+fn gives_back_extreme_values(stores: &Stores) {
+    for (number, surface) in (100..).zip(Surface::ALL) {
+        let bare = UsageRow {
+            request_id: RequestId(u128::MAX - u128::from(number)),
+            attempt: u32::MAX,
+            is_final: false,
+            key_id: None,
+            user: None,
+            surface,
+            provider: None,
+            model_resolved: None,
+            model_served: Some("'; DROP TABLE usage; -- \u{1F4B0}\0".to_owned()),
+            status: u16::MAX,
+            error_code: Some("upstream_exhausted".to_owned()),
+            end_reason: EndReason::ALL[usize::try_from(number).unwrap() % 7],
+            usage_source: UsageSource::ALL[usize::try_from(number).unwrap() % 4],
+            tokens: TokenCounts::default(),
+            cost: [Cost::Unpriced, Cost::Free, Cost::Estimated(NanoUsd(i64::MAX))]
+                [usize::try_from(number).unwrap() % 3],
+            ttft_ms: None,
+            duration_ms: u32::MAX,
+            overhead_us: u32::MAX,
+            ..row(number, 1)
+        };
+        stores.usage.append(std::slice::from_ref(&bare), 1).unwrap();
+        assert_eq!(stores.usage.request(bare.request_id).unwrap(), [bare]);
+    }
+}
+
+fn sums_nothing_to_zero(stores: &Stores) {
+    assert_eq!(sum(stores, &[]), [UsageSum::default()]);
+    assert_eq!(sum(stores, &[GroupBy::Model]), []);
+}
+
+fn sums_by_every_column(stores: &Stores) {
+    let other = UsageRow {
+        key_id: None,
+        user: None,
+        model_requested: "translate".into(),
+        service: "shop".into(),
+        purpose: "sales".into(),
+        cost: Cost::Measured(NanoUsd(9_000)),
+        ..row(90_000_000, 1)
+    };
+    let failed_first = UsageRow { is_final: false, attempt: 1, ..row(2, 1) };
+    stores.usage.append(&[row(1, 1), failed_first, row(2, 2), other], 1).unwrap();
+    let all = &sum(stores, &[])[0];
+    let expected = UsageSum {
+        requests: 3,
+        attempts: 4,
+        input_tokens: 4 * 127,
+        cached_input_tokens: 4 * 20,
+        output_tokens: 4 * 56,
+        reasoning_tokens: 4 * 6,
+        cost: NanoUsd(12_000),
+        ..UsageSum::default()
+    };
+    assert_eq!(*all, expected);
+    for (by, names) in [
+        (GroupBy::Key, ["", "abcdEF12"]),
+        (GroupBy::Model, ["translate", "support"]),
+        (GroupBy::Service, ["shop", "bot"]),
+        (GroupBy::Purpose, ["sales", "general"]),
+        (GroupBy::Day, ["1970-01-01", "1970-01-02"]),
+    ] {
+        assert_eq!(groups(stores, &[by]), names.map(|name| vec![name.to_owned()]), "{by:?}");
+    }
+    let by_two = sum(stores, &[GroupBy::Service, GroupBy::User]);
+    assert_eq!(by_two.len(), 3);
+    assert_eq!(by_two[0].group, ["shop", ""]);
+    assert_eq!(by_two[1].group, ["bot", "user-2"]);
+    assert_eq!((by_two[1].requests, by_two[1].attempts), (1, 2));
+}
+
+fn sums_a_span_of_time(stores: &Stores) {
+    let rows: Vec<_> = (10..20).map(|number| row(number, 1)).collect();
+    stores.usage.append(&rows, 1).unwrap();
+    // A late attempt of an early request counts when it began.
+    let late = UsageRow { started_at: Timestamp(15), ..row(10, 2) };
+    stores.usage.append(&[late], 1).unwrap();
+    let query = UsageQuery {
+        since: Some(Timestamp(12)),
+        until: Some(Timestamp(16)),
+        ..UsageQuery::default()
+    };
+    assert_eq!(stores.usage.sum(&query).unwrap()[0].attempts, 5);
+}
+
+fn counts_failures_and_unpriced_attempts(stores: &Stores) {
+    let rows = [
+        UsageRow { status: 429, is_final: false, ..row(1, 1) },
+        UsageRow { status: 200, end_reason: EndReason::ClientGone, ..row(1, 2) },
+        UsageRow { status: 400, cost: Cost::Unpriced, ..row(2, 1) },
+        UsageRow { cost: Cost::Free, attempt: 0, end_reason: EndReason::Limit, ..row(3, 1) },
+        row(4, 1),
+    ];
+    stores.usage.append(&rows, 1).unwrap();
+    let all = &sum(stores, &[])[0];
+    assert_eq!((all.requests, all.attempts, all.errors), (4, 4, 3));
+    assert_eq!(all.unpriced_requests, 1);
+}
+
+fn keeps_measured_and_estimated_cost_apart(stores: &Stores) {
+    let estimated = UsageRow { cost: Cost::Estimated(NanoUsd(70)), ..row(1, 1) };
+    stores.usage.append(&[estimated, row(2, 1)], 1).unwrap();
+    let all = &sum(stores, &[])[0];
+    assert_eq!((all.cost, all.estimated_cost), (NanoUsd(1_000), NanoUsd(70)));
+}
+
+fn survives_hostile_counts(stores: &Stores) {
+    let most = i64::MAX.unsigned_abs();
+    let tokens = TokenCounts { input_fresh: most, reasoning: most, ..TokenCounts::default() };
+    let rows: Vec<_> = (0..5)
+        .map(|number| UsageRow {
+            tokens,
+            cost: Cost::Measured(NanoUsd(i64::MAX)),
+            ..row(number, 1)
+        })
+        .collect();
+    stores.usage.append(&rows, 1).unwrap();
+    let all = &sum(stores, &[])[0];
+    assert_eq!((all.input_tokens, all.reasoning_tokens), (u64::MAX, u64::MAX));
+    assert_eq!(all.cost, NanoUsd(i64::MAX));
+}
+
+fn orders_days_by_time_and_the_rest_by_cost(stores: &Stores) {
+    let day = 86_400_000;
+    let costing = |number, model: &str, nano| UsageRow {
+        model_requested: model.into(),
+        cost: Cost::Measured(NanoUsd(nano)),
+        ..row(number, 1)
+    };
+    let rows = [
+        costing(1, "a", 1),
+        costing(2, "b", 5),
+        costing(day, "a", 9),
+        costing(day + 1, "b", 2),
+        costing(2 * day, "c", 100),
+    ];
+    stores.usage.append(&rows, 1).unwrap();
+    assert_eq!(groups(stores, &[GroupBy::Model]), [["c"], ["a"], ["b"]]);
+    let by_day = groups(stores, &[GroupBy::Model, GroupBy::Day]);
+    let expected = [
+        ["b", "1970-01-01"],
+        ["a", "1970-01-01"],
+        ["a", "1970-01-02"],
+        ["b", "1970-01-02"],
+        ["c", "1970-01-03"],
+    ];
+    assert_eq!(by_day, expected);
+}
+
+fn lists_recent_rows_newest_first(stores: &Stores) {
+    let rows: Vec<_> = (1..=9).map(|number| row(number, 1)).collect();
+    stores.usage.append(&rows, 1).unwrap();
+    let newest = stores.usage.recent(None, 2).unwrap();
+    assert_eq!(newest, [row(9, 1), row(8, 1)]);
+    let older = stores.usage.recent(Some(Timestamp(8)), 100).unwrap();
+    assert_eq!(older.len(), 7);
+    assert_eq!(older[0], row(7, 1));
+}
+
+fn gives_back_keys(stores: &Stores) {
+    let bare = KeyRecord {
+        name: None,
+        models: None,
+        purpose: None,
+        networks: Vec::new(),
+        created_at: Timestamp(500),
+        expires_at: None,
+        ..key("bbbbbbbb")
+    };
+    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
+    stores.keys.insert_key(&bare).unwrap();
+    assert_eq!(stores.keys.keys().unwrap(), [bare, key("aaaaaaaa")]);
+}
+
+fn refuses_a_key_id_twice(stores: &Stores) {
+    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
+    let again = stores.keys.insert_key(&key("aaaaaaaa"));
+    assert!(matches!(again, Err(StoreError::Failed(_))));
+    let token = KeyId::parse("tttttttt").unwrap();
+    stores.keys.insert_admin_token(token, [1; 32]).unwrap();
+    let again = stores.keys.insert_admin_token(token, [2; 32]);
+    assert!(matches!(again, Err(StoreError::Failed(_))));
+}
+
+fn keeps_the_first_revocation(stores: &Stores) {
+    let id = key("aaaaaaaa").id;
+    assert!(!stores.keys.revoke_key(id, Timestamp(3)).unwrap());
+    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
+    assert!(stores.keys.revoke_key(id, Timestamp(5)).unwrap());
+    assert!(stores.keys.revoke_key(id, Timestamp(9)).unwrap());
+    assert_eq!(stores.keys.keys().unwrap()[0].revoked_at, Some(Timestamp(5)));
+}
+
+fn gives_back_admin_tokens(stores: &Stores) {
+    let id = KeyId::parse("tttttttt").unwrap();
+    stores.keys.insert_admin_token(id, [9; 32]).unwrap();
+    assert_eq!(stores.keys.admin_tokens().unwrap(), [(id, [9; 32])]);
+}
+
+fn counts_changes_of_keys_only(stores: &Stores) {
+    let start = stores.keys.change_counter().unwrap();
+    stores.usage.append(&[row(1, 1)], 5).unwrap();
+    assert_eq!(stores.keys.change_counter().unwrap(), start);
+    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
+    let inserted = stores.keys.change_counter().unwrap();
+    stores.keys.revoke_key(key("aaaaaaaa").id, Timestamp(5)).unwrap();
+    let revoked = stores.keys.change_counter().unwrap();
+    stores.keys.insert_admin_token(KeyId::parse("tttttttt").unwrap(), [1; 32]).unwrap();
+    let token = stores.keys.change_counter().unwrap();
+    assert!(start != inserted && inserted != revoked && revoked != token);
+}
+
+fn binds_a_response_to_its_first_tenant(stores: &Stores) {
+    stores.responses.bind(&[binding("r", "bot"), binding("r", "shop")]).unwrap();
+    stores.responses.bind(&[binding("r", "shop")]).unwrap();
+    let of = |service: &str| stores.responses.binding(&service.into(), "r").unwrap();
+    assert_eq!(of("bot"), Some(binding("r", "bot")));
+    assert_eq!(of("shop"), None);
+}
+
+fn forgets_a_binding_of_its_tenant_only(stores: &Stores) {
+    stores.responses.bind(&[binding("r", "bot")]).unwrap();
+    stores.responses.unbind(&"shop".into(), "r").unwrap();
+    assert!(stores.responses.binding(&"bot".into(), "r").unwrap().is_some());
+    stores.responses.unbind(&"bot".into(), "r").unwrap();
+    assert!(stores.responses.binding(&"bot".into(), "r").unwrap().is_none());
+}

@@ -1,1 +1,111 @@
-//! x
+//! What only a database file can do or suffer.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use rusqlite::Connection;
+use tb_core::ports::{KeyStore, ResponseStore, StoreError, UsageStore};
+use tb_core::{KeyId, UsageRow};
+use tb_store::{Durability, SqliteStore};
+
+use crate::support::{binding, row};
+
+fn open(path: &Path) -> SqliteStore {
+    SqliteStore::open(path, Durability::Process).unwrap()
+}
+
+#[test]
+fn keeps_everything_over_a_restart() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("data/tollbar.db");
+    let store = open(&path);
+    store.append(&[row(1, 1), row(2, 1)], 42).unwrap();
+    store.bind(&[binding("r", "bot")]).unwrap();
+    drop(store);
+    let store = open(&path);
+    assert_eq!(store.checkpoint().unwrap(), 42);
+    assert_eq!(store.recent(None, 9).unwrap(), [row(2, 1), row(1, 1)]);
+    assert!(store.binding(&"bot".into(), "r").unwrap().is_some());
+}
+
+#[test]
+fn keeps_its_files_private() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = open(&directory.path().join("tollbar.db"));
+    store.append(&[row(1, 1)], 1).unwrap();
+    let mut files = 0;
+    for entry in std::fs::read_dir(directory.path()).unwrap() {
+        let entry = entry.unwrap();
+        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode, 0o600, "{:?}", entry.path());
+        files += 1;
+    }
+    assert!(files >= 2, "the database and its log");
+}
+
+#[test]
+fn shows_other_processes_a_change_of_keys() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    let server = open(&path);
+    let command = open(&path);
+    let before = server.change_counter().unwrap();
+    command.insert_admin_token(KeyId::parse("aaaaaaaa").unwrap(), [1; 32]).unwrap();
+    assert_ne!(server.change_counter().unwrap(), before);
+    assert_eq!(server.admin_tokens().unwrap().len(), 1);
+}
+
+#[test]
+fn shares_names_with_other_processes() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    let (one, two) = (open(&path), open(&path));
+    let named = |number, user: &str| UsageRow { user: Some(user.to_owned()), ..row(number, 1) };
+    one.append(&[named(1, "first")], 1).unwrap();
+    two.append(&[named(2, "second"), named(3, "first")], 1).unwrap();
+    one.append(&[named(4, "second")], 1).unwrap();
+    let users: Vec<_> =
+        two.recent(None, 9).unwrap().into_iter().filter_map(|row| row.user).collect();
+    assert_eq!(users, ["second", "first", "second", "first"]);
+}
+
+#[test]
+fn refuses_a_database_of_a_newer_version() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    drop(open(&path));
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 999).unwrap();
+    let fault = SqliteStore::open(&path, Durability::Process).err().unwrap();
+    assert!(matches!(fault, StoreError::Failed(_)));
+    assert!(fault.to_string().contains("schema version 999"), "{fault}");
+}
+
+#[test]
+fn refuses_a_file_that_is_no_database() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    std::fs::write(&path, "not a database at all, but long enough to have a header".repeat(30))
+        .unwrap();
+    let fault = SqliteStore::open(&path, Durability::Process).err().unwrap();
+    assert!(matches!(fault, StoreError::Failed(_)), "{fault}");
+}
+
+#[test]
+fn leaves_nothing_of_a_batch_that_fails() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    let store = open(&path);
+    let connection = Connection::open(&path).unwrap();
+    connection
+        .execute_batch(
+            "CREATE TRIGGER refuse BEFORE INSERT ON usage WHEN NEW.attempt = 7
+             BEGIN SELECT RAISE(ABORT, 'no'); END;",
+        )
+        .unwrap();
+    let fresh = UsageRow { user: Some("new in the failed batch".to_owned()), ..row(1, 1) };
+    assert!(store.append(&[fresh.clone(), row(2, 7)], 9).is_err());
+    assert_eq!(store.recent(None, 9).unwrap(), []);
+    assert_eq!(store.checkpoint().unwrap(), 0);
+    store.append(std::slice::from_ref(&fresh), 10).unwrap();
+    assert_eq!(store.recent(None, 9).unwrap(), [fresh]);
+}

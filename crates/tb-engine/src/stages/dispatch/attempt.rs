@@ -6,7 +6,7 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use tb_core::Surface;
-use tb_providers::{AnswerShape, ErrorClass, UpstreamError, WireRequest, dialect};
+use tb_providers::{AnswerShape, Decoded, ErrorClass, UpstreamError, WireRequest, dialect};
 
 use super::failure::Failure;
 use crate::client::{Upstream, UpstreamBody};
@@ -39,6 +39,8 @@ pub(super) struct Received {
     pub(super) status: u16,
     pub(super) headers: HeaderMap,
     pub(super) content: Content,
+    /// Fields of the request that this provider's dialect cannot express.
+    pub(super) dropped: Vec<&'static str>,
     pub(super) key_index: u32,
 }
 
@@ -91,10 +93,7 @@ impl Attempt<'_> {
             Content::Events(upstream.body, decoder)
         } else if content_type.starts_with("application/json") && !self.stream {
             let body = self.whole(&mut upstream.body).await?;
-            let decoded = dialect(self.target.provider.dialect)
-                .decode(self.shape, &body)
-                .map_err(|error| Failure::Provider(malformed(error.0)))?;
-            Content::Whole(decoded)
+            Content::Whole(self.decode(&upstream.headers, &body)?)
         } else if passes_bytes(self.shape.surface) && !content_type.starts_with("text/html") {
             Content::Passed(upstream.body)
         } else {
@@ -109,7 +108,18 @@ impl Attempt<'_> {
             status: upstream.status,
             headers: upstream.headers,
             content,
+            dropped: Vec::new(),
             key_index: 0,
+        })
+    }
+
+    /// Some vendors send an error with status 200: it is read as the error that it is.
+    fn decode(&self, headers: &HeaderMap, body: &Bytes) -> Result<Decoded, Failure> {
+        let dialect = dialect(self.target.provider.dialect);
+        dialect.decode(self.shape, body).map_err(|problem| {
+            let error = dialect.classify(200, headers, body);
+            let told = error.class != ErrorClass::Malformed && error.status >= 400;
+            Failure::Provider(if told { Box::new(error) } else { malformed(problem.0) })
         })
     }
 
@@ -122,13 +132,14 @@ impl Attempt<'_> {
         }
     }
 
-    async fn error(&self, mut upstream: Upstream) -> UpstreamError {
+    async fn error(&self, mut upstream: Upstream) -> Box<UpstreamError> {
         let read = collect(&mut upstream.body, MAX_ERROR_BYTES);
         let body = match tokio::time::timeout(ERROR_TIMEOUT, read).await {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(_)) | Err(_) => Bytes::new(),
         };
-        dialect(self.target.provider.dialect).classify(upstream.status, &upstream.headers, &body)
+        let dialect = dialect(self.target.provider.dialect);
+        Box::new(dialect.classify(upstream.status, &upstream.headers, &body))
     }
 }
 
@@ -170,8 +181,8 @@ async fn collect(body: &mut UpstreamBody, limit: usize) -> Result<Bytes, &'stati
     Ok(first.unwrap_or_else(|| rest.freeze()))
 }
 
-fn malformed(problem: &str) -> UpstreamError {
-    UpstreamError {
+fn malformed(problem: &str) -> Box<UpstreamError> {
+    Box::new(UpstreamError {
         class: ErrorClass::Malformed,
         status: 502,
         kind: "upstream_error".to_owned(),
@@ -179,5 +190,5 @@ fn malformed(problem: &str) -> UpstreamError {
         param: None,
         message: format!("The provider's answer is malformed: {problem}."),
         retry_after_ms: None,
-    }
+    })
 }

@@ -19,7 +19,7 @@ pub(super) enum Failure {
     /// The request's deadline.
     Deadline,
     /// The provider's error.
-    Provider(UpstreamError),
+    Provider(Box<UpstreamError>),
 }
 
 impl Failure {

@@ -1,0 +1,145 @@
+//! The ports on one SQLite file: a writer and a reader connection, write-ahead log.
+
+mod keys;
+mod names;
+mod responses;
+mod row;
+mod schema;
+mod sums;
+mod usage;
+
+use std::fs::{DirBuilder, OpenOptions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
+use tb_core::ports::StoreError;
+
+use self::names::Names;
+use crate::Durability;
+
+/// How long a statement waits for another process that writes.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// All ports over one database file.
+pub struct SqliteStore {
+    path: PathBuf,
+    writer: Mutex<Writer>,
+    /// Opened by the first read: a gateway that nobody asks needs no second page cache.
+    reader: Mutex<Option<Connection>>,
+}
+
+struct Writer {
+    connection: Connection,
+    names: Names,
+}
+
+impl SqliteStore {
+    /// Opens the database, makes it (mode 0600) when it is missing, and brings its schema up
+    /// to date.
+    ///
+    /// # Errors
+    /// `Failed` when the file cannot be opened or its schema is newer than this version,
+    /// `Unavailable` when another process holds it for too long.
+    pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
+        create_private(path)?;
+        let mut connection = connect(path, "open the database")?;
+        let synchronous = match durability {
+            Durability::Process => "NORMAL",
+            Durability::Power => "FULL",
+        };
+        connection
+            .execute_batch(&format!(
+                "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};
+                 PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -1024;"
+            ))
+            .map_err(|fault| failed("set up the database", &fault))?;
+        schema::migrate(&mut connection)?;
+        let writer = Mutex::new(Writer { connection, names: Names::default() });
+        Ok(Self { path: path.to_owned(), writer, reader: Mutex::new(None) })
+    }
+
+    /// Runs `work` in one transaction of the writer; nothing of it stays when it fails.
+    fn write<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Transaction<'_>, &mut Names) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut writer = lock(&self.writer);
+        let Writer { connection, names } = &mut *writer;
+        let done = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(
+            |transaction| {
+                let value = work(&transaction, names)?;
+                transaction.commit()?;
+                Ok(value)
+            },
+        );
+        done.map_err(|fault| {
+            // Names that were given ids in the transaction have none now.
+            names.forget();
+            failed(what, &fault)
+        })
+    }
+
+    /// Runs `work` on the reader.
+    fn read<T>(
+        &self,
+        what: &str,
+        work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
+    ) -> Result<T, StoreError> {
+        let mut reader = lock(&self.reader);
+        let connection = match reader.take() {
+            Some(connection) => connection,
+            None => connect(&self.path, what)?,
+        };
+        let done = work(&connection).map_err(|fault| failed(what, &fault));
+        *reader = Some(connection);
+        done
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Makes the file, and its directory, for their owner alone: SQLite gives its side files the
+/// mode of the database.
+fn create_private(path: &Path) -> Result<(), StoreError> {
+    let fault = |fault: std::io::Error| {
+        StoreError::Failed(format!("cannot open the database {}: {fault}", path.display()))
+    };
+    if let Some(directory) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
+        DirBuilder::new().recursive(true).mode(0o700).create(directory).map_err(fault)?;
+    }
+    OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map(drop)
+        .map_err(fault)
+}
+
+fn connect(path: &Path, what: &str) -> Result<Connection, StoreError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection =
+        Connection::open_with_flags(path, flags).map_err(|fault| failed(what, &fault))?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(|fault| failed(what, &fault))?;
+    Ok(connection)
+}
+
+/// Sorts SQLite's errors by what the caller does next. Constraint messages name columns,
+/// never values, so the text may be shown.
+fn failed(what: &str, fault: &rusqlite::Error) -> StoreError {
+    let text = format!("cannot {what}: {fault}");
+    match fault.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SystemIoFailure) => {
+            StoreError::Unavailable(text)
+        }
+        Some(ErrorCode::DiskFull) => StoreError::Full(text),
+        _ => StoreError::Failed(text),
+    }
+}

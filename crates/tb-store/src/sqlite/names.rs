@@ -1,0 +1,85 @@
+//! The dictionary: names by id, ids by name.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use rusqlite::{Connection, OptionalExtension};
+
+/// Names remembered at most: end users come without bound, and a forgotten name is only
+/// looked up again.
+const REMEMBERED: usize = 16_384;
+
+/// The ids of names that were used lately.
+#[derive(Default)]
+pub(super) struct Names {
+    ids: HashMap<Box<str>, i64>,
+}
+
+impl Names {
+    /// The id of a name, which gets one if it has none.
+    pub(super) fn id(&mut self, connection: &Connection, text: &str) -> rusqlite::Result<i64> {
+        if let Some(id) = self.ids.get(text) {
+            return Ok(*id);
+        }
+        let known = connection
+            .prepare_cached("SELECT id FROM names WHERE text = ?1")?
+            .query_row([text], |row| row.get(0))
+            .optional()?;
+        let id = match known {
+            Some(id) => id,
+            None => connection
+                .prepare_cached("INSERT INTO names (text) VALUES (?1) RETURNING id")?
+                .query_row([text], |row| row.get(0))?,
+        };
+        if self.ids.len() >= REMEMBERED {
+            self.ids.clear();
+        }
+        self.ids.insert(text.into(), id);
+        Ok(id)
+    }
+
+    /// [`Self::id`] of a name that may be absent.
+    pub(super) fn optional_id(
+        &mut self,
+        connection: &Connection,
+        text: Option<&str>,
+    ) -> rusqlite::Result<Option<i64>> {
+        text.map(|text| self.id(connection, text)).transpose()
+    }
+
+    /// Forgets everything remembered, after a transaction that was undone.
+    pub(super) fn forget(&mut self) {
+        self.ids.clear();
+    }
+}
+
+/// The names of the ids in one answer.
+pub(super) struct Texts<'c> {
+    connection: &'c Connection,
+    texts: HashMap<i64, Arc<str>>,
+}
+
+impl<'c> Texts<'c> {
+    pub(super) fn new(connection: &'c Connection) -> Self {
+        Self { connection, texts: HashMap::new() }
+    }
+
+    /// The name of an id.
+    pub(super) fn text(&mut self, id: i64) -> rusqlite::Result<Arc<str>> {
+        if let Some(text) = self.texts.get(&id) {
+            return Ok(Arc::clone(text));
+        }
+        let text: String = self
+            .connection
+            .prepare_cached("SELECT text FROM names WHERE id = ?1")?
+            .query_row([id], |row| row.get(0))?;
+        let text: Arc<str> = text.into();
+        self.texts.insert(id, Arc::clone(&text));
+        Ok(text)
+    }
+
+    /// [`Self::text`] of an id that may be absent.
+    pub(super) fn optional(&mut self, id: Option<i64>) -> rusqlite::Result<Option<Arc<str>>> {
+        id.map(|id| self.text(id)).transpose()
+    }
+}

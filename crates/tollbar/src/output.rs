@@ -1,0 +1,225 @@
+//! The one place that prints. Data goes to standard output, messages to standard error.
+
+use std::io::{IsTerminal, Write};
+
+use clap::ValueEnum;
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::{Value, json};
+
+/// How rows are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
+pub(crate) enum Format {
+    /// For people.
+    #[default]
+    Table,
+    /// One object with `schema_version` and `rows`.
+    Json,
+    /// One object a line.
+    Jsonl,
+    /// RFC 4180, with a header line.
+    Csv,
+}
+
+/// Rows under named columns.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    columns: Vec<&'static str>,
+    rows: Vec<Vec<Value>>,
+}
+
+impl Rows {
+    /// No rows yet.
+    pub(crate) const fn new(columns: Vec<&'static str>) -> Self {
+        Self { columns, rows: Vec::new() }
+    }
+
+    /// Adds a row, its values in the order of the columns.
+    pub(crate) fn push(&mut self, row: Vec<Value>) {
+        self.rows.push(row);
+    }
+
+    /// Prints them.
+    pub(crate) fn print(&self, format: Format) -> std::io::Result<()> {
+        let text = match format {
+            Format::Table => self.table(),
+            Format::Json => {
+                let rows: Vec<Named<'_>> = self.rows.iter().map(|row| self.named(row)).collect();
+                let rows = serde_json::to_string(&rows)?;
+                format!("{{\"schema_version\":1,\"rows\":{rows}}}\n")
+            }
+            Format::Jsonl => {
+                let mut text = String::new();
+                for row in &self.rows {
+                    text.push_str(&serde_json::to_string(&self.named(row).versioned())?);
+                    text.push('\n');
+                }
+                text
+            }
+            Format::Csv => self.csv(),
+        };
+        data(&text)
+    }
+
+    const fn named<'a>(&'a self, row: &'a [Value]) -> Named<'a> {
+        Named { columns: self.columns.as_slice(), row, versioned: false }
+    }
+
+    fn csv(&self) -> String {
+        let mut text = self.columns.join(",");
+        text.push_str("\r\n");
+        for row in &self.rows {
+            let cells: Vec<String> = row.iter().map(|value| csv_cell(&plain(value))).collect();
+            text.push_str(&cells.join(","));
+            text.push_str("\r\n");
+        }
+        text
+    }
+
+    /// Columns as wide as their widest cell, numbers to the right.
+    pub(crate) fn table(&self) -> String {
+        let header: Vec<String> = self.columns.iter().map(|name| (*name).to_owned()).collect();
+        let cells: Vec<Vec<String>> =
+            self.rows.iter().map(|row| row.iter().map(shown).collect()).collect();
+        let widths: Vec<usize> = (0..self.columns.len())
+            .map(|place| {
+                let column = cells.iter().chain([&header]).filter_map(|row| row.get(place));
+                column.map(|cell| cell.chars().count()).max().unwrap_or(0)
+            })
+            .collect();
+        let mut text = table_line(&header, &widths, &[]);
+        for (row, values) in cells.iter().zip(&self.rows) {
+            text.push_str(&table_line(row, &widths, values));
+        }
+        text
+    }
+}
+
+fn table_line(cells: &[String], widths: &[usize], values: &[Value]) -> String {
+    let mut line = String::new();
+    for (place, (cell, width)) in cells.iter().zip(widths).enumerate() {
+        if place > 0 {
+            line.push_str("  ");
+        }
+        let is_number = values.get(place).is_some_and(Value::is_number);
+        let padded =
+            if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+        line.push_str(&padded);
+    }
+    format!("{}\n", line.trim_end())
+}
+
+/// A row as a JSON object whose members keep the order of the columns.
+struct Named<'a> {
+    columns: &'a [&'static str],
+    row: &'a [Value],
+    versioned: bool,
+}
+
+impl Named<'_> {
+    const fn versioned(mut self) -> Self {
+        self.versioned = true;
+        self
+    }
+}
+
+impl Serialize for Named<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if self.versioned {
+            map.serialize_entry("schema_version", &json!(1))?;
+        }
+        for (name, value) in self.columns.iter().zip(self.row) {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// A value as text; nothing for null, lists with blanks between.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(" "),
+        other => other.to_string(),
+    }
+}
+
+/// The same for a terminal: end users are named by callers, so control characters are shown,
+/// not obeyed.
+fn shown(value: &Value) -> String {
+    let text = plain(value);
+    if !text.chars().any(char::is_control) {
+        return text;
+    }
+    text.chars()
+        .flat_map(|c| {
+            let escaped: Vec<char> =
+                if c.is_control() { c.escape_default().collect() } else { vec![c] };
+            escaped
+        })
+        .collect()
+}
+
+fn csv_cell(text: &str) -> String {
+    if text.contains([',', '"', '\r', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Prints data. A reader that left (`| head`) is no error.
+pub(crate) fn data(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        outcome => outcome,
+    }
+}
+
+/// Prints one JSON value and a line end.
+pub(crate) fn json_line(value: &impl Serialize) -> std::io::Result<()> {
+    data(&format!("{}\n", serde_json::to_string(value)?))
+}
+
+/// Prints a message for people.
+pub(crate) fn message(text: &str) {
+    // There is nowhere left to say that standard error is closed.
+    let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Whether messages are read by a person.
+pub(crate) fn is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn rows() -> Rows {
+        let mut rows = Rows::new(vec!["user", "requests"]);
+        rows.push(vec![json!("a,\"b\"\u{1b}"), json!(7)]);
+        rows.push(vec![Value::Null, json!(1200)]);
+        rows
+    }
+
+    #[test]
+    fn aligns_numbers_and_shows_control_characters() {
+        let expected = "user         requests\na,\"b\"\\u{1b}         7\n                 1200\n";
+        assert_eq!(rows().table(), expected);
+    }
+
+    #[test]
+    fn quotes_what_csv_needs_quoted() {
+        assert_eq!(rows().csv(), "user,requests\r\n\"a,\"\"b\"\"\u{1b}\",7\r\n,1200\r\n");
+    }
+
+    #[test]
+    fn objects_keep_the_order_of_columns() {
+        let table = rows();
+        let line = serde_json::to_string(&table.named(&table.rows[1]).versioned()).unwrap();
+        assert_eq!(line, r#"{"schema_version":1,"user":null,"requests":1200}"#);
+    }
+}
