@@ -122,11 +122,13 @@ class Gateway:
         return made
 
     def admin_token(self) -> str:
-        """The admin token that the first start printed."""
-        found = re.search(r"tb_admin_\w+", self.log_file.read_text() + self.out_file.read_text())
-        if found is None:
-            raise RuntimeError("the first start printed no admin token")
-        return found.group()
+        """The admin token that the first start prints once it listens."""
+        give_up = time.monotonic() + START_TIMEOUT_S
+        while time.monotonic() < give_up:
+            if found := re.search(r"tb_admin_\w+", self.out_file.read_text()):
+                return found.group()
+            time.sleep(0.01)
+        raise RuntimeError("the first start printed no admin token")
 
     def log_tail(self) -> str:
         """The end of what it wrote, for messages."""

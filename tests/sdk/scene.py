@@ -8,6 +8,7 @@ import anthropic
 import openai
 
 from harness.gateway import Gateway
+from harness.ledger import Ledger
 from upstream import Upstream
 
 UPSTREAM_SECRET = "sk-upstream-canary-7f3a9c"
@@ -24,6 +25,7 @@ class Scene:
 
     gateway: Gateway
     upstream: Upstream
+    admin_token: str
     keys: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def openai(self, key: str = "app", **options: Any) -> openai.OpenAI:
@@ -52,10 +54,13 @@ class Scene:
             "authorization": f"Bearer {self.keys[key]['key']}", "content-type": "application/json",
         }
 
+    def rows(self, request_id: str) -> list[dict[str, Any]]:
+        """The usage rows of a request that has ended."""
+        return Ledger(self.gateway, self.admin_token).settled_rows(request_id)
+
     def usage(self, *by: str) -> list[dict[str, Any]]:
         """The rows of `tollbar usage`."""
-        found = self.gateway.cli_json("usage", "--by", ",".join(by or ("model",)))
-        return list(found["rows"] if isinstance(found, dict) else found)
+        return list(self.gateway.cli_json("usage", "--by", ",".join(by))["rows"])
 
 
 def open_scene(binary: str, folder: Path) -> Scene:
@@ -63,8 +68,8 @@ def open_scene(binary: str, folder: Path) -> Scene:
     upstream = Upstream()
     (folder / SECRET_FILE).write_text(UPSTREAM_SECRET + "\n")
     gateway = Gateway(binary, folder, configuration(upstream.url), 'max_body = "1MiB"')
-    scene = Scene(gateway, upstream)
     gateway.start()
+    scene = Scene(gateway, upstream, gateway.admin_token())
     for service in ("app", "other"):
         scene.keys[service] = gateway.make_key(service, "--name", f"{service} checks")
     scene.keys["scoped"] = gateway.make_key("app", "--models", "sim")
@@ -79,6 +84,8 @@ def configuration(upstream: str) -> str:
         f'[providers.anthropic-fake]\ndialect = "anthropic"\nbase_url = "{upstream}/anthropic/v1"\n'
         f'api_keys = [{{ file = "{SECRET_FILE}" }}]\n',
         *(odd_provider(case, upstream) for case in ODD_CASES),
+        '[providers.slow]\ndialect = "simulated"\ntokens_per_second = 20\n',
+        model("slow", "slow", "sim-model"),
         model("sim", "simulated", "sim-model"),
         model("other-sim", "simulated", "sim-model"),
         model("impatient", "simulated", "sim-model",

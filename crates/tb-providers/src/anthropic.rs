@@ -76,7 +76,7 @@ impl Dialect for Anthropic {
         let body = if shape.surface.is_anthropic() {
             body.clone()
         } else {
-            Bytes::from(answer::to_chat(&answer, facts.tokens.as_ref()).to_string())
+            Bytes::from(answer::to_chat(&answer, facts.tokens.as_ref(), shape.created).to_string())
         };
         Ok(Decoded { body, facts })
     }
@@ -85,7 +85,7 @@ impl Dialect for Anthropic {
         if shape.surface.is_anthropic() {
             Box::new(stream::Passthrough::new())
         } else {
-            Box::new(stream::ToChat::new(model, shape.stream_usage))
+            Box::new(stream::ToChat::new(model, shape))
         }
     }
 
@@ -198,6 +198,7 @@ mod tests {
             surface: Surface::Messages,
             stream_usage: false,
             base64_embeddings: false,
+            created: 0,
         };
         assert_eq!(Anthropic.decode(shape, &body).expect("an answer").body, body);
     }

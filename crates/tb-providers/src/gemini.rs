@@ -75,7 +75,7 @@ impl Dialect for Gemini {
         let (answer, facts) = if shape.surface == Surface::Embeddings {
             embeddings::answer(&answer, shape.base64_embeddings)?
         } else {
-            answer::to_chat(&answer)?
+            answer::to_chat(&answer, shape.created)?
         };
         let decoded = Decoded { body: Bytes::from(answer.to_string()), facts };
         if shape.surface == Surface::Messages {
@@ -89,7 +89,7 @@ impl Dialect for Gemini {
             let chat = self.stream(messages::chat_shape(shape), model);
             return messages::stream_from_chat(chat, model);
         }
-        Box::new(stream::ToChat::new(model, shape.stream_usage))
+        Box::new(stream::ToChat::new(model, shape))
     }
 
     fn classify(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> UpstreamError {

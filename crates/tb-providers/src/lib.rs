@@ -181,9 +181,10 @@ pub struct AnswerShape {
     pub surface: Surface,
     /// The client asked for usage in the stream (`stream_options.include_usage`).
     pub stream_usage: bool,
-    /// The client asked for base64 embeddings (`Some(true)`), for floats (`Some(false)`; also
-    /// when it did not say).
+    /// The client asked for base64 embeddings; floats otherwise.
     pub base64_embeddings: bool,
+    /// Unix seconds for `created` where the provider gives none.
+    pub created: i64,
 }
 
 /// Why the provider refused or failed, cut by what the engine does next.

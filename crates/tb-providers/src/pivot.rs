@@ -1,8 +1,8 @@
 //! The chat-completions shape as the pivot between dialects: what every translation needs to
 //! read it and to write it.
 //!
-//! There is no clock here, so answers and chunks that this crate writes itself carry
-//! `created: 0`; official clients read the field and do not interpret it.
+//! There is no clock here: `created` of answers and chunks that this crate writes itself comes
+//! with the [`AnswerShape`](crate::AnswerShape).
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_TYPE, USER_AGENT};
@@ -152,6 +152,8 @@ pub(crate) struct ChatChunks {
     pub(crate) model: String,
     /// The client asked for usage: every chunk has the key, the last one the counts.
     pub(crate) with_usage: bool,
+    /// Unix seconds, in every chunk.
+    pub(crate) created: i64,
 }
 
 impl ChatChunks {
@@ -176,7 +178,7 @@ impl ChatChunks {
 
     fn event(&self, choices: &Value, usage: &Value) -> SseEvent {
         let mut chunk = json!({
-            "id": self.id, "object": "chat.completion.chunk", "created": 0,
+            "id": self.id, "object": "chat.completion.chunk", "created": self.created,
             "model": self.model, "choices": choices,
         });
         if let (true, Some(object)) = (self.with_usage, chunk.as_object_mut()) {

@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use ring::rand::{SecureRandom, SystemRandom};
 use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageStore};
 
 use self::drain::{Destination, Storer};
@@ -117,7 +118,7 @@ impl MmapJournal {
         let found = recovery::scan(&settings.path)?;
         let crashed = crash_rows(&found);
         let checkpoint = destination.usage.checkpoint()?;
-        let (cursor, base) = resume(&found, checkpoint);
+        let (cursor, base) = resume(&found, checkpoint)?;
         let active = ActiveSegment::create(&settings.path, base, settings.segment_bytes)?;
         let Found { segments, open } = found;
         let shared = Arc::new(Shared::new(settings, segments, active, cursor)?);
@@ -209,15 +210,33 @@ impl Journal for MmapJournal {
 
 /// Where the storer goes on, and where the new segment starts.
 ///
-/// A checkpoint outside of what the journal holds belongs to another journal, or to one that
-/// was moved away: then everything found is stored again, which keeps one row of each.
-fn resume(found: &Found, checkpoint: u64) -> (u64, u64) {
+/// Positions of different journals never meet: each begins at a random place. So a checkpoint
+/// outside of what the journal holds was left by another journal on the same store, or this
+/// one was moved or cut; then everything found is stored again, which keeps one row of each.
+fn resume(found: &Found, checkpoint: u64) -> Result<(u64, u64), StoreError> {
+    let random = random_number()?;
     let (Some(first), Some(last)) = (found.segments.front(), found.segments.back()) else {
-        return (checkpoint, checkpoint);
+        let base = random & RANDOM_START;
+        return Ok((base, base));
     };
-    let base = last.end().max(checkpoint);
-    let known = checkpoint >= first.base && checkpoint <= last.end();
-    (if known { checkpoint } else { first.base }, base)
+    if checkpoint >= first.base && checkpoint <= last.end() {
+        return Ok((checkpoint, last.end()));
+    }
+    Ok((first.base, last.end().saturating_add(random & RANDOM_GAP)))
+}
+
+/// The bits of a first position: page-aligned, and far from the end of the range.
+const RANDOM_START: u64 = 0x3FFF_FFFF_FFFF_F000;
+
+/// The bits of the gap behind segments whose checkpoint is unknown.
+const RANDOM_GAP: u64 = 0x00FF_FFFF_FFFF_F000;
+
+fn random_number() -> Result<u64, StoreError> {
+    let mut bytes = [0; 8];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| StoreError::Failed("the system gives no random bytes".to_owned()))?;
+    Ok(u64::from_le_bytes(bytes))
 }
 
 fn spawn(storer: Storer) -> Result<JoinHandle<()>, StoreError> {
@@ -228,13 +247,7 @@ fn spawn(storer: Storer) -> Result<JoinHandle<()>, StoreError> {
 }
 
 fn temporary_directory() -> Result<PathBuf, StoreError> {
-    use ring::rand::SecureRandom;
-    let mut random = [0; 8];
-    ring::rand::SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| StoreError::Failed("no random bytes for a temporary name".to_owned()))?;
-    let name = format!("tollbar-{:016x}", u64::from_le_bytes(random));
-    Ok(std::env::temp_dir().join(name))
+    Ok(std::env::temp_dir().join(format!("tollbar-{:016x}", random_number()?)))
 }
 
 fn remove_directory(path: &Path) {

@@ -98,6 +98,7 @@ async fn try_target(
             surface: head.surface,
             stream_usage: composed.stream_usage,
             base64_embeddings: composed.base64_embeddings,
+            created: head.arrived_at.unix_ms() / 1_000,
         },
         stream: composed.stream,
         deadline: plan.deadline,

@@ -33,12 +33,12 @@ pub(super) fn reasoning_detail(block: &Value, index: usize) -> Option<Value> {
 }
 
 /// Translates `message`.
-pub(super) fn to_chat(message: &Value, tokens: Option<&TokenCounts>) -> Value {
+pub(super) fn to_chat(message: &Value, tokens: Option<&TokenCounts>, created: i64) -> Value {
     let finish = text_at(message, "stop_reason").map(finish_reason);
     let mut out = json!({
         "id": text_at(message, "id").unwrap_or_default(),
         "object": "chat.completion",
-        "created": 0,
+        "created": created,
         "model": text_at(message, "model").unwrap_or_default(),
         "choices": [{
             "index": 0,

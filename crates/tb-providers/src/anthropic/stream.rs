@@ -11,7 +11,7 @@ use super::answer::{finish_reason, reasoning_detail};
 use super::facts::Observer;
 use crate::error::{cut_stream, malformed_stream};
 use crate::pivot::{ChatChunks, MAX_EVENT_BYTES, count_at, text_at};
-use crate::{AnswerFacts, StreamDecoder, UpstreamError};
+use crate::{AnswerFacts, AnswerShape, StreamDecoder, UpstreamError};
 
 /// Reads the events of a Messages stream and hands them to a [`Sink`].
 #[derive(Debug)]
@@ -140,8 +140,9 @@ pub(super) struct ToChat {
 
 impl ToChat {
     /// A decoder at the start of a stream; `model` until the provider names its own.
-    pub(super) fn new(model: &str, with_usage: bool) -> Self {
-        let chunks = ChatChunks { id: String::new(), model: model.to_owned(), with_usage };
+    pub(super) fn new(model: &str, shape: AnswerShape) -> Self {
+        let AnswerShape { stream_usage: with_usage, created, .. } = shape;
+        let chunks = ChatChunks { id: String::new(), model: model.to_owned(), with_usage, created };
         let chat = ChatSink { chunks, blocks: HashMap::new(), tools: 0, details: 0 };
         Self { reader: Reader::new(), chat }
     }

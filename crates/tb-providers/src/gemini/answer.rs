@@ -168,7 +168,10 @@ pub(super) fn blocked(answer: &Value) -> Option<String> {
 ///
 /// # Errors
 /// When there are no candidates and no reason for that, or a malformed function call.
-pub(super) fn to_chat(answer: &Value) -> Result<(Value, AnswerFacts), Malformed> {
+pub(super) fn to_chat(
+    answer: &Value,
+    created: i64,
+) -> Result<(Value, AnswerFacts), Malformed> {
     let id = text_at(answer, "responseId").unwrap_or_default();
     let mut facts = AnswerFacts {
         tokens: Usage::default().update(answer),
@@ -191,7 +194,7 @@ pub(super) fn to_chat(answer: &Value) -> Result<(Value, AnswerFacts), Malformed>
     let mut chat = json!({
         "id": id,
         "object": "chat.completion",
-        "created": 0,
+        "created": created,
         "model": facts.served_model.as_deref().unwrap_or_default(),
         "choices": choices,
     });

@@ -9,7 +9,7 @@ use tb_api::sse::{SseEvent, SseParser};
 use super::answer::{Output, Usage, blocked, finish_reason};
 use crate::error::{cut_stream, malformed_stream};
 use crate::pivot::{ChatChunks, MAX_EVENT_BYTES, Object, count_at, list_at, text_at};
-use crate::{AnswerFacts, StreamDecoder, UpstreamError};
+use crate::{AnswerFacts, AnswerShape, StreamDecoder, UpstreamError};
 
 /// The stream has no end mark of its own and some models give a finish reason in every event,
 /// so the closing chunks wait for the end of the bytes.
@@ -31,11 +31,12 @@ struct Choice {
 
 impl ToChat {
     /// A decoder at the start of a stream; `model` until the provider names its own.
-    pub(super) fn new(model: &str, with_usage: bool) -> Self {
+    pub(super) fn new(model: &str, shape: AnswerShape) -> Self {
+        let AnswerShape { stream_usage: with_usage, created, .. } = shape;
         Self {
             parser: SseParser::new(MAX_EVENT_BYTES),
             events: Vec::new(),
-            chunks: ChatChunks { id: String::new(), model: model.to_owned(), with_usage },
+            chunks: ChatChunks { id: String::new(), model: model.to_owned(), with_usage, created },
             choices: BTreeMap::new(),
             usage: Usage::default(),
             facts: AnswerFacts::default(),

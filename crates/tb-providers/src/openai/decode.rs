@@ -104,7 +104,7 @@ mod tests {
     const CHAT: &str = r#"{"id":"c1","object":"chat.completion","model":"gpt-4o-2024-08-06","x_new":{"keep": [1, 2]},"choices":[{"index":0,"message":{"role":"assistant","content":"Hello","tool_calls":[{"id":"t","type":"function","function":{"name":"f","arguments":"{}"}}]},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":12,"total_tokens":21}}"#;
 
     fn shape(surface: Surface, base64_embeddings: bool) -> AnswerShape {
-        AnswerShape { surface, stream_usage: false, base64_embeddings }
+        AnswerShape { surface, stream_usage: false, base64_embeddings, created: 0 }
     }
 
     #[test]

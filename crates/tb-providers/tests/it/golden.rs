@@ -142,6 +142,7 @@ fn shape(surface: Surface, body: &Bytes) -> AnswerShape {
         surface,
         stream_usage: body["stream_options"]["include_usage"] == true,
         base64_embeddings: body["encoding_format"] == "base64",
+        created: 0,
     }
 }
 

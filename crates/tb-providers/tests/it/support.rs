@@ -76,7 +76,7 @@ pub(crate) fn body(script: &Script) -> Bytes {
 }
 
 pub(crate) fn shape(surface: Surface, stream_usage: bool) -> AnswerShape {
-    AnswerShape { surface, stream_usage, base64_embeddings: false }
+    AnswerShape { surface, stream_usage, base64_embeddings: false, created: 0 }
 }
 
 pub(crate) struct Streamed {

@@ -1,5 +1,11 @@
 //! The stores and the journal from outside.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in its own functions"
+)]
+
 mod conformance;
 mod journal;
 mod pepper;

@@ -1,0 +1,47 @@
+//! `check`: validates a configuration without starting.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use serde_json::json;
+
+use crate::cli::Global;
+use crate::configuration::Configuration;
+use crate::output::Format;
+use crate::{failure, output};
+
+/// Checks; 78 when it is invalid.
+pub(super) fn run(file: Option<PathBuf>, global: &Global) -> anyhow::Result<ExitCode> {
+    let file = file.or_else(|| global.config.clone());
+    let outcome = Configuration::find(file, &global.set).load();
+    let is_valid = outcome.is_ok();
+    if matches!(global.output, Format::Json | Format::Jsonl) {
+        let object = match &outcome {
+            Ok(loaded) => json!({
+                "schema_version": 1,
+                "valid": true,
+                "diagnostics": loaded.warnings.iter().map(|w| w.to_json()).collect::<Vec<_>>(),
+            }),
+            Err(report) => report.to_json(),
+        };
+        output::json_line(&object)?;
+    } else {
+        match &outcome {
+            Ok(loaded) => {
+                for warning in &loaded.warnings {
+                    output::message(warning.to_string().trim_end());
+                }
+                if !global.quiet {
+                    let origin = loaded.origin.as_ref().map_or_else(
+                        || "the built-in defaults".to_owned(),
+                        |path| path.display().to_string(),
+                    );
+                    output::message(&format!("{origin}: valid"));
+                }
+            }
+            Err(report) => output::message(report.render().trim_end()),
+        }
+    }
+    let code = if is_valid { 0 } else { failure::INVALID_CONFIGURATION };
+    Ok(ExitCode::from(code))
+}

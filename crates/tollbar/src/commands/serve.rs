@@ -1,0 +1,136 @@
+//! `serve`: the gateway in the foreground, until a signal ends it.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::oneshot;
+
+use crate::compose::{FirstStart, Gateway, Listeners};
+use crate::configuration::Configuration;
+use crate::{failure, logs, output};
+
+/// Runs until SIGTERM or SIGINT.
+pub(super) fn run(configuration: &Configuration, quiet: bool) -> anyhow::Result<ExitCode> {
+    let loaded = configuration.load()?;
+    logs::start(&loaded, quiet);
+    for warning in &loaded.warnings {
+        tracing::warn!(code = warning.code.as_str(), help = warning.help, "{}", warning.message);
+    }
+    forbid_core_dumps();
+    let server = &loaded.snapshot.server;
+    let listeners = Listeners::open(server.listen, server.admin_listen)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()
+        .context("cannot start the signal loop")?;
+    let mut signals = {
+        let _guard = runtime.enter();
+        Signals::listen().context("cannot receive signals")?
+    };
+    let (gateway, first) = Gateway::start(loaded, listeners)?;
+    show(&first)?;
+    tracing::info!("listening on http://{} (public API)", gateway.address());
+    tracing::info!("listening on http://{} (admin API)", gateway.admin_address());
+    runtime.block_on(serve(gateway, configuration, &mut signals))
+}
+
+async fn serve(
+    gateway: Gateway,
+    configuration: &Configuration,
+    signals: &mut Signals,
+) -> anyhow::Result<ExitCode> {
+    while signals.next().await == Wish::Reload {
+        gateway.reload(configuration);
+    }
+    tracing::info!("draining: running requests may end, no new ones are taken");
+    let (done, drained) = oneshot::channel();
+    let thread = std::thread::Builder::new()
+        .name("tollbar-drain".to_owned())
+        .spawn(move || {
+            // Nobody waits any more after a second signal.
+            let _ = done.send(gateway.drain());
+        })
+        .context("cannot start the drain")?;
+    tokio::select! {
+        outcome = drained => {
+            // The thread has sent its last value, so this does not wait.
+            let _ = thread.join();
+            outcome.context("the drain panicked")??;
+            tracing::info!("stopped");
+            Ok(ExitCode::SUCCESS)
+        }
+        () = signals.end() => {
+            tracing::warn!("stopped by a second signal; open requests are settled at the next start");
+            Ok(ExitCode::from(failure::INTERRUPTED))
+        }
+    }
+}
+
+/// What a signal asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wish {
+    Reload,
+    End,
+}
+
+/// SIGTERM, SIGINT and SIGHUP.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) -> Wish {
+        tokio::select! {
+            _ = self.terminate.recv() => Wish::End,
+            _ = self.interrupt.recv() => Wish::End,
+            _ = self.hang_up.recv() => Wish::Reload,
+        }
+    }
+
+    /// The next signal that asks for the end.
+    async fn end(&mut self) {
+        while self.next().await == Wish::Reload {}
+    }
+}
+
+/// Shows what the first start made. It goes to standard output, because logs are kept and
+/// shipped.
+fn show(first: &FirstStart) -> std::io::Result<()> {
+    let mut text = String::new();
+    if let Some((service, key)) = &first.key {
+        text.push_str(&format!("key for the service `{service}`: {}\n", key.expose()));
+    }
+    if let Some(token) = &first.token {
+        text.push_str(&format!("admin token: {}\n", token.expose()));
+    }
+    if text.is_empty() {
+        return Ok(());
+    }
+    text.insert_str(0, "First start. This is shown once, keep it:\n");
+    if let Some((service, _)) = &first.key {
+        text.push_str(&format!("More keys: tollbar keys create --service {service}\n"));
+    }
+    output::data(&text)
+}
+
+/// Keys and messages lie in memory; they must not end in a core file, nor be read by another
+/// process of the same user.
+fn forbid_core_dumps() {
+    #[cfg(target_os = "linux")]
+    if let Err(error) = rustix::process::set_dumpable_behavior(
+        rustix::process::DumpableBehavior::NotDumpable,
+    ) {
+        tracing::debug!(%error, "core dumps could not be forbidden");
+    }
+}

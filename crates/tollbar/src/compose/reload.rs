@@ -1,0 +1,109 @@
+//! SIGHUP: the configuration is read again.
+
+use std::net::SocketAddr;
+
+use tb_config::{EffectiveValue, Loaded, effective};
+
+use crate::configuration::Configuration;
+
+/// Keys that hold from start to end of the process, by how they begin.
+const NEEDS_RESTART: [&str; 4] = ["server.", "storage.", "journal.", "telemetry."];
+
+/// The keys among them that a reload changes.
+const RELOADED: [&str; 3] = ["server.drain_timeout", "server.authentication", "server.max_body"];
+
+/// Reads it; `None` when the old one stays, which is logged with every reason.
+pub(super) fn read(
+    configuration: &Configuration,
+    running: &Loaded,
+    addresses: [SocketAddr; 2],
+) -> Option<Loaded> {
+    let loaded = match configuration.load() {
+        Ok(loaded) => loaded,
+        Err(report) => {
+            for diagnostic in &report.diagnostics {
+                log(diagnostic);
+            }
+            tracing::error!("the configuration was not reloaded; the old one stays");
+            return None;
+        }
+    };
+    // The file was checked against the addresses that it names, and these are others until
+    // the next start.
+    let is_open = addresses.iter().any(|address| !address.ip().is_loopback());
+    if is_open && !loaded.snapshot.server.authentication {
+        tracing::error!(
+            "the configuration was not reloaded: authentication cannot be switched off while \
+             the process listens on an address that other machines can reach"
+        );
+        return None;
+    }
+    for warning in &loaded.warnings {
+        log(warning);
+    }
+    for key in waiting_for_restart(&effective(running), &effective(&loaded)) {
+        tracing::warn!(key, "this change needs a restart");
+    }
+    tracing::info!(hash = format!("{:016x}", loaded.snapshot.hash), "the configuration is reloaded");
+    Some(loaded)
+}
+
+fn log(diagnostic: &tb_config::Diagnostic) {
+    let position = diagnostic.position.as_ref();
+    tracing::warn!(
+        code = diagnostic.code.as_str(),
+        file = diagnostic.file,
+        line = position.map(|place| place.line),
+        column = position.map(|place| place.column),
+        help = diagnostic.help,
+        "{}",
+        diagnostic.message
+    );
+}
+
+fn waiting_for_restart(old: &[EffectiveValue], new: &[EffectiveValue]) -> Vec<String> {
+    let fixed = |values: &[EffectiveValue]| -> Vec<(String, String)> {
+        let is_fixed = |key: &str| {
+            NEEDS_RESTART.iter().any(|start| key.starts_with(start)) && !RELOADED.contains(&key)
+        };
+        let pairs = values.iter().filter(|value| is_fixed(&value.key));
+        pairs.map(|value| (value.key.clone(), value.value.clone())).collect()
+    };
+    let (old, new) = (fixed(old), fixed(new));
+    let mut keys: Vec<String> = old
+        .iter()
+        .filter(|pair| !new.contains(pair))
+        .chain(new.iter().filter(|pair| !old.contains(pair)))
+        .map(|(key, _)| key.clone())
+        .collect();
+    keys.sort();
+    keys.dedup();
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_each_change_that_waits_once() {
+        let value = |key: &str, value: &str| EffectiveValue {
+            key: key.to_owned(),
+            value: value.to_owned(),
+            source: "default".to_owned(),
+        };
+        let old = [
+            value("server.listen", "a"),
+            value("server.drain_timeout", "1s"),
+            value("models.x.deadline", "1s"),
+            value("storage.url", "same"),
+        ];
+        let new = [
+            value("server.listen", "b"),
+            value("server.drain_timeout", "2s"),
+            value("models.x.deadline", "2s"),
+            value("storage.url", "same"),
+        ];
+        assert_eq!(waiting_for_restart(&old, &new), ["server.listen"]);
+    }
+}
