@@ -36,10 +36,13 @@ pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Ref
     let (admitted, mut settlement) =
         admit(engine, &head).map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
     match answer(engine, &head, body, admitted, &mut settlement).await {
-        Ok(answer) => Ok(deliver(engine, &head, answer, settlement)),
+        Ok(answer) => Ok(deliver(engine, &head, answer, settlement).await),
         Err(refused) => {
             settlement.refuse(&refused.refusal);
-            settlement.sync();
+            if let Some(on_disk) = settlement.on_disk() {
+                // A failure is logged where it happens; the answer is the same.
+                let _ = on_disk.await;
+            }
             Err(refused)
         }
     }

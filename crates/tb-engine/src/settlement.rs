@@ -7,6 +7,8 @@ use tb_core::ports::{JournalRecord, ResponseBinding, StoreError};
 use tb_core::{EndReason, Surface, TokenCounts, UsageRow, UsageSource};
 use tb_providers::{AnswerFacts, ErrorClass};
 
+use tokio::task::JoinHandle;
+
 use crate::engine::Shared;
 use crate::estimate;
 use crate::refusal::Refusal;
@@ -230,11 +232,17 @@ impl Settlement {
         self.row.cost
     }
 
-    /// With `durability = "power"`: waits for the disk.
-    pub(crate) fn sync(&self) {
-        if self.shared.journal.sync().is_err() {
-            tracing::error!(request_id = %self.row.request_id, "journal not on disk");
+    /// With `durability = "power"`: what must end before the answer may be complete.
+    pub(crate) fn on_disk(&self) -> Option<JoinHandle<()>> {
+        if !self.runtime.snapshot.journal.durable_on_power_loss {
+            return None;
         }
+        let (journal, request_id) = (Arc::clone(&self.shared.journal), self.row.request_id);
+        Some(self.shared.tasks.spawn_blocking(move || {
+            if journal.sync().is_err() {
+                tracing::error!(%request_id, "the journal is not on disk");
+            }
+        }))
     }
 
     fn close_row(&mut self, end: AttemptEnd) {

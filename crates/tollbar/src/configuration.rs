@@ -18,10 +18,15 @@ impl Configuration {
     /// with the values of `--set KEY=VALUE` on top.
     pub(crate) fn find(file: Option<PathBuf>, set: &[(String, String)]) -> Self {
         let source = Source::find(file.as_deref(), &SystemEnvironment);
-        let overrides = set
-            .iter()
-            .fold(Overrides::default(), |all, (key, value)| all.with(key, value.as_str()));
-        Self { source, overrides }
+        Self { source, overrides: Overrides::default() }.with(set)
+    }
+
+    /// The same with these values on top.
+    pub(crate) fn with(mut self, set: &[(String, String)]) -> Self {
+        for (key, value) in set {
+            self.overrides = self.overrides.with(key, value.as_str());
+        }
+        self
     }
 
     /// This text in place of a file.

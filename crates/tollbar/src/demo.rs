@@ -1,1 +1,9 @@
-//! demo
+//! The parts of `demo`: its configuration, a small HTTP client, the sample requests with what
+//! each must end as, and the summary.
+
+pub(crate) mod client;
+pub(crate) mod sample;
+pub(crate) mod summary;
+
+/// Two simulated providers, one of which always fails, and what is served from them.
+pub(crate) const CONFIGURATION: &str = include_str!("demo/tollbar.toml");

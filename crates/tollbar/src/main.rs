@@ -15,6 +15,7 @@ mod demo;
 mod failure;
 mod logs;
 mod output;
+mod signals;
 mod storage;
 
 use std::process::ExitCode;

@@ -1,6 +1,6 @@
 //! The one place that prints. Data goes to standard output, messages to standard error.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 
 use clap::ValueEnum;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -187,11 +187,6 @@ pub(crate) fn json_line(value: &impl Serialize) -> std::io::Result<()> {
 pub(crate) fn message(text: &str) {
     // There is nowhere left to say that standard error is closed.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
-}
-
-/// Whether messages are read by a person.
-pub(crate) fn is_terminal() -> bool {
-    std::io::stderr().is_terminal()
 }
 
 #[cfg(test)]

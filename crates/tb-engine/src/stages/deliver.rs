@@ -51,7 +51,7 @@ pub(crate) enum Content {
 }
 
 /// Makes the reply. A whole answer is settled here, the others when their body ends.
-pub(crate) fn deliver(
+pub(crate) async fn deliver(
     engine: &Engine,
     head: &RequestHead,
     answer: Answer,
@@ -62,7 +62,7 @@ pub(crate) fn deliver(
     match answer.content {
         Content::Whole(decoded) => {
             let account = (answer.binder, settlement);
-            let body = settle_whole(engine, head, (decoded, status), account, &mut headers);
+            let body = settle_whole(engine, head, (decoded, status), account, &mut headers).await;
             Reply { status, headers, body: ReplyBody::whole(body) }
         }
         Content::Events(upstream, decoder) => {
@@ -98,7 +98,7 @@ pub(crate) fn deliver(
 }
 
 /// Settles a whole answer and completes its headers; gives the body.
-fn settle_whole(
+async fn settle_whole(
     engine: &Engine,
     head: &RequestHead,
     (decoded, status): (Decoded, u16),
@@ -114,7 +114,10 @@ fn settle_whole(
         forget_response(engine, id, &mut settlement);
     }
     settlement.settle(AttemptEnd { reason: EndReason::Complete, status, outcome: "ok" }, None);
-    settlement.sync();
+    if let Some(on_disk) = settlement.on_disk() {
+        // A failure is logged where it happens; the answer is the same.
+        let _ = on_disk.await;
+    }
     if let Some(served) = &decoded.facts.served_model
         && let Ok(value) = HeaderValue::from_str(served)
     {

@@ -11,6 +11,7 @@ use tb_config::OnDisconnect;
 use tb_core::ports::ResponseBinding;
 use tb_core::{EndReason, ProviderName, Surface};
 use tb_providers::StreamDecoder;
+use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 use tokio_util::task::TaskTracker;
 
@@ -75,6 +76,8 @@ pub(crate) struct Clocks {
     heard: Instant,
     sent: Instant,
     alarm: Option<Pin<Box<Sleep>>>,
+    /// The last bytes wait for this.
+    on_disk: Option<JoinHandle<()>>,
     over: bool,
 }
 
@@ -87,6 +90,7 @@ impl Clocks {
             heard: now,
             sent: now,
             alarm: None,
+            on_disk: None,
             over: false,
         }
     }
@@ -111,6 +115,11 @@ impl Running {
                     }
                 }
             }
+        }
+        if let Some(on_disk) = &mut self.clocks.on_disk {
+            // A failure is logged where it happens; the answer is the same.
+            let _ = std::task::ready!(Pin::new(on_disk).poll(cx));
+            self.clocks.on_disk = None;
         }
         self.clocks.sent = self.clocks.heard;
         Poll::Ready(self.clocks.buffer.split().freeze())
@@ -176,7 +185,7 @@ impl Running {
     fn close(&mut self, end: AttemptEnd, error_code: Option<String>) {
         self.settlement.note_facts(self.decoder.facts());
         self.settlement.settle(end, error_code);
-        self.settlement.sync();
+        self.clocks.on_disk = self.settlement.on_disk();
         self.clocks.over = true;
         if end.reason == EndReason::Complete {
             self.read_tail();

@@ -1,6 +1,8 @@
 //! Streamed answers.
 
 use std::io::Read;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tb_core::{EndReason, UsageSource};
@@ -119,4 +121,33 @@ fn the_responses_api_ends_a_cut_stream_with_its_own_error_event() {
     let text = app.post("/v1/responses", r#"{"model":"m","stream":true,"input":"hi"}"#).text();
     assert!(text.contains("event: response.created\n"), "{text}");
     assert!(text.contains("event: error\ndata: {\"type\":\"error\""), "{text}");
+}
+
+#[test]
+fn a_stream_cut_at_any_byte_is_settled_once_and_never_looks_whole() {
+    let events = [delta("Hel"), delta("lo"), STOP.to_owned(), USAGE.to_owned(), "[DONE]".to_owned()];
+    let whole: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
+    let cut = Arc::new(AtomicUsize::new(0));
+    let (bytes, place) = (whole.clone(), Arc::clone(&cut));
+    let provider = FakeProvider::start(move |_| {
+        let piece = &bytes.as_bytes()[..place.load(Ordering::Acquire)];
+        FakeReply::stream_head().chunk(Duration::ZERO, piece)
+    });
+    let app = TestApp::start(&config(&provider.url()));
+    let mut last_output = 0;
+    for position in (1..=whole.len()).step_by(3) {
+        cut.store(position, Ordering::Release);
+        let response = app.post("/v1/chat/completions", ASK);
+        let text = response.text();
+        let rows = app.rows(&response);
+        assert_eq!(rows.len(), 1, "cut at {position}");
+        let failed = text.contains(r#"data: {"error":"#);
+        assert_eq!(failed, !text.contains("[DONE]"), "cut at {position}: {text}");
+        assert_eq!(failed, rows[0].end_reason == EndReason::UpstreamError, "cut at {position}");
+        // A provider that gave a finish reason has said all there is of the text.
+        assert!(failed || text.contains(r#""finish_reason":"stop""#), "cut at {position}: {text}");
+        let output = rows[0].tokens.output();
+        assert!(output >= last_output || rows[0].usage_source == UsageSource::Provider);
+        last_output = output;
+    }
 }

@@ -3,12 +3,12 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::oneshot;
 
 use crate::compose::{FirstStart, Gateway, Listeners};
 use crate::configuration::Configuration;
-use crate::{failure, logs, output};
+use crate::signals::{Signals, Wish};
+use crate::{failure, logs, output, signals};
 
 /// Runs until SIGTERM or SIGINT.
 pub(super) fn run(configuration: &Configuration, quiet: bool) -> anyhow::Result<ExitCode> {
@@ -20,14 +20,8 @@ pub(super) fn run(configuration: &Configuration, quiet: bool) -> anyhow::Result<
     forbid_core_dumps();
     let server = &loaded.snapshot.server;
     let listeners = Listeners::open(server.listen, server.admin_listen)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_io()
-        .build()
-        .context("cannot start the signal loop")?;
-    let mut signals = {
-        let _guard = runtime.enter();
-        Signals::listen().context("cannot receive signals")?
-    };
+    let runtime = signals::runtime()?;
+    let mut signals = Signals::listen(&runtime)?;
     let (gateway, first) = Gateway::start(loaded, listeners)?;
     show(&first)?;
     tracing::info!("listening on http://{} (public API)", gateway.address());
@@ -64,43 +58,6 @@ async fn serve(
             tracing::warn!("stopped by a second signal; open requests are settled at the next start");
             Ok(ExitCode::from(failure::INTERRUPTED))
         }
-    }
-}
-
-/// What a signal asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wish {
-    Reload,
-    End,
-}
-
-/// SIGTERM, SIGINT and SIGHUP.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) -> Wish {
-        tokio::select! {
-            _ = self.terminate.recv() => Wish::End,
-            _ = self.interrupt.recv() => Wish::End,
-            _ = self.hang_up.recv() => Wish::Reload,
-        }
-    }
-
-    /// The next signal that asks for the end.
-    async fn end(&mut self) {
-        while self.next().await == Wish::Reload {}
     }
 }
 
