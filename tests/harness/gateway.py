@@ -83,6 +83,12 @@ class Gateway:
             process.wait()
             raise
 
+    def signal(self, number: int) -> None:
+        """Sends a signal to the own process."""
+        if self.process is None:
+            raise RuntimeError("the gateway is not running")
+        self.process.send_signal(number)
+
     def kill(self) -> None:
         """Sends SIGKILL to the own process."""
         process, self.process = self.process, None

@@ -70,8 +70,8 @@ def opening() -> dict[str, Any]:
 def content(body: dict[str, Any], text: str) -> tuple[dict[str, Any], str]:
     """The one content block and the stop reason."""
     if "call the tool" in text and body.get("tools"):
-        tool = body["tools"][0]["name"]
-        return {"type": "tool_use", "id": "toolu_fake_1", "name": tool, "input": {"city": "Paris"}}, "tool_use"
+        call = {"type": "tool_use", "id": "toolu_fake_1", "name": body["tools"][0]["name"]}
+        return {**call, "input": {"city": "Paris"}}, "tool_use"
     return {"type": "text", "text": f"echo: {text}"}, "end_turn"
 
 

@@ -18,6 +18,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import accounting  # noqa: E402
 import anthropic_messages  # noqa: E402
+import lifecycle  # noqa: E402
 import odd_upstreams  # noqa: E402
 import openai_chat  # noqa: E402
 import openai_errors  # noqa: E402
@@ -61,11 +62,10 @@ def run_all(checks: Checks, scene: Scene) -> None:
     anthropic_messages.run(checks, scene)
     run_node(checks, scene)
     accounting.run(checks, scene)
-    checks.run("serve: SIGTERM ends it with 0", lambda: equal(scene.gateway.stop(), 0, "exit code"))
+    lifecycle.run(checks, scene)
     scene.gateway.start()
     openai_responses.run_after_restart(checks, scene)
-    checks.run("serve: SIGTERM ends it with 0 again",
-               lambda: equal(scene.gateway.stop(), 0, "exit code"))
+    checks.run("SIGTERM: exit 0 when idle", lambda: equal(scene.gateway.stop(), 0, "exit code"))
 
 
 def run_node(checks: Checks, scene: Scene) -> None:

@@ -14,13 +14,14 @@ Examples:
   tollbar init && tollbar serve                 write a configuration, run the gateway
   tollbar check tollbar.toml                    say what is wrong with a configuration
   tollbar keys create --service my-service      make a key
-  tollbar usage --by model,day --since 7d       what was used, and what it cost
+  tollbar usage --by model,day --since 7d       what was used, and what it cost";
 
-Tollbar stands between your services and the providers of large language models.";
+const ABOUT: &str =
+    "Tollbar stands between your services and the providers of large language models.";
 
 /// The whole command line.
 #[derive(Debug, Parser)]
-#[command(name = "tollbar", version, before_help = EXAMPLES, disable_help_subcommand = true)]
+#[command(name = "tollbar", version, about = ABOUT, long_about = ABOUT, before_help = EXAMPLES, disable_help_subcommand = true)]
 pub(crate) struct Cli {
     /// Options of every command.
     #[command(flatten)]
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Show requests, tokens and cost
     Usage(Usage),
+    /// Ask a running server how it is; exit code 69 when it cannot be reached
+    Status(Status),
     /// Look into the storage
     #[command(subcommand)]
     Db(Db),
@@ -89,7 +92,9 @@ pub(crate) enum Command {
 
 /// `demo`
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:\n  tollbar demo          serve until Ctrl-C\n  tollbar demo --once   exit after the summary")]
+#[command(
+    before_help = "Examples:\n  tollbar demo          serve until Ctrl-C\n  tollbar demo --once   exit after the summary"
+)]
 pub(crate) struct Demo {
     /// Exit after the summary; 0 only if every sample request ended as its script says
     #[arg(long)]
@@ -124,7 +129,9 @@ pub(crate) enum Config {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Keys {
     /// Make a key and show it, once
-    #[command(before_help = "Examples:\n  tollbar keys create --service my-service --expires 90d\n  tollbar keys create --service my-service --models 'openai/*' --network 10.0.0.0/8")]
+    #[command(
+        before_help = "Examples:\n  tollbar keys create --service my-service --expires 90d\n  tollbar keys create --service my-service --models 'openai/*' --network 10.0.0.0/8"
+    )]
     Create(KeyCreate),
     /// List all keys, revoked ones included
     List {
@@ -169,7 +176,9 @@ pub(crate) struct KeyCreate {
 
 /// `usage`
 #[derive(Debug, Args)]
-#[command(before_help = "Examples:\n  tollbar usage --by model --since 7d\n  tollbar usage --by service,day -o csv")]
+#[command(
+    before_help = "Examples:\n  tollbar usage --by model --since 7d\n  tollbar usage --by service,day -o csv"
+)]
 pub(crate) struct Usage {
     /// Group by key, model, service, user, purpose, day
     #[arg(long, default_value = "", hide_default_value = true)]
@@ -180,6 +189,17 @@ pub(crate) struct Usage {
     /// Until when, in the same forms
     #[arg(long)]
     pub(crate) until: Option<String>,
+}
+
+/// `status`
+#[derive(Debug, Args)]
+pub(crate) struct Status {
+    /// The admin address [default: that of the configuration]
+    #[arg(long, value_name = "URL")]
+    pub(crate) url: Option<String>,
+    /// A file with the admin token [default: $TOLLBAR_ADMIN_TOKEN]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_file: Option<PathBuf>,
 }
 
 /// `db`

@@ -8,6 +8,7 @@ mod init;
 mod keys;
 mod manual;
 mod serve;
+mod status;
 mod usage;
 
 use std::process::ExitCode;
@@ -22,10 +23,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Serve => serve::run(&find(&global), global.quiet),
         Command::Demo(options) => demo::run(&options, global.quiet),
         Command::Init(options) => init::run(&options, &global),
-        Command::Check { file } => check::run(file, &global),
+        Command::Check { file } => check::run(file.as_deref(), &global),
         Command::Config(command) => config::run(&command, &find(&global), global.output),
         Command::Keys(command) => keys::run(&command, &find(&global), &global),
         Command::Usage(options) => usage::run(&options, &find(&global), global.output),
+        Command::Status(options) => status::run(&options, &find(&global), global.output),
         Command::Db(command) => db::run(&command, &find(&global), global.output),
         Command::Completions { shell } => manual::completions(shell),
         Command::Man => manual::page(),
@@ -33,5 +35,5 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn find(global: &Global) -> Configuration {
-    Configuration::find(global.config.clone(), &global.set)
+    Configuration::find(global.config.as_deref(), &global.set)
 }

@@ -53,11 +53,8 @@ impl Gateway {
         let first = first_start::prepare(&stores, &snapshot, started_at)?;
         let journal = open_journal(&loaded, &stores, durability)?;
         let engine = engine(&loaded, &stores, Arc::<MmapJournal>::clone(&journal))?;
-        let keys = KeyDirectory::open(
-            Arc::clone(&stores.keys),
-            stores.pepper.clone(),
-            engine.clone(),
-        )?;
+        let keys =
+            KeyDirectory::open(Arc::clone(&stores.keys), stores.pepper.clone(), engine.clone())?;
         let keys = Arc::new(keys);
         let config = Arc::new(Live::new(loaded));
         let workers = Workers::start(&listeners.public, &engine, snapshot.server.workers)
@@ -74,8 +71,8 @@ impl Gateway {
             started_at,
             version: VERSION,
         };
-        let admin = AdminServer::start(listeners.admin, state)
-            .context("cannot start the admin API")?;
+        let admin =
+            AdminServer::start(listeners.admin, state).context("cannot start the admin API")?;
         let watcher = KeyWatcher::start(keys).context("cannot watch the keys")?;
         let usage = Arc::clone(&stores.usage);
         Ok((Self { engine, workers, admin, watcher, journal, usage, config }, first))
@@ -103,7 +100,9 @@ impl Gateway {
         let applied = match reload::read(configuration, &self.config.get(), addresses) {
             Some(loaded) => {
                 self.engine.apply(Arc::clone(&loaded.snapshot));
+                let hash = format!("{:016x}", loaded.snapshot.hash);
                 self.config.set(loaded);
+                tracing::info!(hash, "the configuration is reloaded");
                 true
             }
             None => false,
@@ -141,11 +140,7 @@ fn open_journal(
     Ok(Arc::new(journal))
 }
 
-fn engine(
-    loaded: &Loaded,
-    stores: &Stores,
-    journal: Arc<dyn Journal>,
-) -> anyhow::Result<Engine> {
+fn engine(loaded: &Loaded, stores: &Stores, journal: Arc<dyn Journal>) -> anyhow::Result<Engine> {
     let seed = [random_number()?, random_number()?];
     Ok(Engine::new(Parts {
         snapshot: Arc::clone(&loaded.snapshot),

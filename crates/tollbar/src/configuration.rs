@@ -1,6 +1,6 @@
 //! Which configuration a command works with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tb_config::{Loaded, Overrides, Report, Source, SystemEnvironment, load};
 
@@ -16,8 +16,8 @@ pub(crate) struct Configuration {
 impl Configuration {
     /// The file of the command line, else of the environment, else the usual one, else none;
     /// with the values of `--set KEY=VALUE` on top.
-    pub(crate) fn find(file: Option<PathBuf>, set: &[(String, String)]) -> Self {
-        let source = Source::find(file.as_deref(), &SystemEnvironment);
+    pub(crate) fn find(file: Option<&Path>, set: &[(String, String)]) -> Self {
+        let source = Source::find(file, &SystemEnvironment);
         Self { source, overrides: Overrides::default() }.with(set)
     }
 

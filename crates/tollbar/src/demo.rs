@@ -1,7 +1,6 @@
-//! The parts of `demo`: its configuration, a small HTTP client, the sample requests with what
-//! each must end as, and the summary.
+//! The parts of `demo`: its configuration, the sample requests with what each must end as, and
+//! the summary.
 
-pub(crate) mod client;
 pub(crate) mod sample;
 pub(crate) mod summary;
 

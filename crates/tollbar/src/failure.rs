@@ -11,7 +11,9 @@ pub(crate) const NEGATIVE: u8 = 1;
 pub(crate) const USAGE: u8 = 2;
 /// Try again: something is held by another process.
 pub(crate) const TRY_AGAIN: u8 = 75;
-/// Not permitted, here by the file system.
+/// The server cannot be reached.
+pub(crate) const UNREACHABLE: u8 = 69;
+/// Not permitted: by the file system, or without the right token.
 pub(crate) const NOT_PERMITTED: u8 = 77;
 /// The configuration is invalid.
 pub(crate) const INVALID_CONFIGURATION: u8 = 78;

@@ -14,11 +14,15 @@ pub(crate) fn start(loaded: &Loaded, quiet: bool) {
     let usual = if quiet { "warn" } else { USUAL_LEVEL };
     let wanted = SystemEnvironment.var("RUST_LOG");
     let filter = EnvFilter::new(wanted.as_deref().unwrap_or(usual));
-    let builder =
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second start in one process keeps the first one's form.
     let _ = match format(loaded) {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).try_init(),
+        LogFormat::Json => builder
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(false)
+            .try_init(),
         LogFormat::Text => builder.with_ansi(false).with_target(false).try_init(),
     };
 }

@@ -8,6 +8,7 @@
 //! command ends is an exit code of the contract, see `failure`.
 
 mod cli;
+mod client;
 mod commands;
 mod compose;
 mod configuration;

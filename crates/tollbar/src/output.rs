@@ -101,8 +101,7 @@ fn table_line(cells: &[String], widths: &[usize], values: &[Value]) -> String {
             line.push_str("  ");
         }
         let is_number = values.get(place).is_some_and(Value::is_number);
-        let padded =
-            if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
+        let padded = if is_number { format!("{cell:>width$}") } else { format!("{cell:<width$}") };
         line.push_str(&padded);
     }
     format!("{}\n", line.trim_end())

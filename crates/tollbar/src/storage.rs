@@ -8,7 +8,7 @@ use tb_config::StorageSettings;
 use tb_core::Pepper;
 use tb_store::{Durability, StorageAddress, connect, open_pepper};
 
-use crate::failure::Failed;
+use crate::failure::{Failed, NEGATIVE};
 
 /// Open stores.
 pub(crate) struct Stores {
@@ -29,10 +29,7 @@ impl Deref for Stores {
 }
 
 /// Opens the stores of a server; makes database and pepper when they are missing.
-pub(crate) fn open(
-    settings: &StorageSettings,
-    durability: Durability,
-) -> anyhow::Result<Stores> {
+pub(crate) fn open(settings: &StorageSettings, durability: Durability) -> anyhow::Result<Stores> {
     let (address, pepper) = match settings {
         StorageSettings::Memory => (StorageAddress::Memory, fresh_pepper()?),
         StorageSettings::Sqlite(path) => {
@@ -53,6 +50,21 @@ pub(crate) fn open_lasting(settings: &StorageSettings) -> anyhow::Result<Stores>
         return Err(Failed::usage(message).into());
     }
     open(settings, Durability::Process)
+}
+
+/// Opens the stores for a command that only looks: one that finds nothing makes nothing.
+pub(crate) fn open_existing(settings: &StorageSettings) -> anyhow::Result<Stores> {
+    if let StorageSettings::Sqlite(path) = settings
+        && !path.exists()
+    {
+        let message = format!(
+            "there is no database {}: nothing is stored before the first `tollbar serve` or \
+             `tollbar keys create`",
+            path.display()
+        );
+        return Err(Failed::new(NEGATIVE, message).into());
+    }
+    open_lasting(settings)
 }
 
 fn fresh_pepper() -> anyhow::Result<Pepper> {

@@ -11,17 +11,24 @@ use super::Passed;
 use crate::programs;
 use crate::workspace::Workspace;
 
-/// Checks each `examples/**/*.toml`, with a dummy value in each variable that it refers to.
+/// Checks each `examples/**/*.toml`, with a dummy value for each secret that it refers to:
+/// variables are set, and files are replaced in a copy, since an example names places of a
+/// server that this machine need not have.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Passed> {
     let files = configurations(&workspace.root.join("examples"))?;
     ensure!(!files.is_empty(), "no example configuration in examples/");
     let gateway = workspace.gateway()?;
+    let folder = tempfile::tempdir()?;
+    let secret = folder.path().join("secret");
+    fs::write(&secret, "example")?;
     for file in &files {
         let text = fs::read_to_string(file)?;
+        let copy = folder.path().join(file.file_name().context("a file without a name")?);
+        fs::write(&copy, with_secret(&text, &secret.to_string_lossy()))?;
         let mut command = Command::new(&gateway);
-        command.current_dir(&workspace.root).arg("check").arg(file);
+        command.current_dir(folder.path()).arg("check").arg(&copy);
         command.envs(variables(&text).into_iter().map(|name| (name, "example")));
-        programs::run(&mut command)?;
+        programs::run(&mut command).with_context(|| format!("{}", file.display()))?;
     }
     println!("{} example configurations", files.len());
     Ok(Passed::Ran)
@@ -47,16 +54,23 @@ fn configurations(folder: &PathBuf) -> anyhow::Result<Vec<PathBuf>> {
 
 /// The names in `{ env = "NAME" }`, in comments too: a value too many does no harm.
 fn variables(text: &str) -> BTreeSet<&str> {
-    let mut names = BTreeSet::new();
-    for (before, after) in text.split('{').filter_map(|part| part.split_once('"')) {
-        let key: String = before.chars().filter(|character| !character.is_whitespace()).collect();
-        if key == "env="
-            && let Some((name, _)) = after.split_once('"')
-        {
-            names.insert(name);
-        }
-    }
-    names
+    text.split('{').filter_map(|part| reference(part, "env=")).map(|(name, _)| name).collect()
+}
+
+/// The same text with `{ file = "PATH" }` leading to `secret`.
+fn with_secret(text: &str, secret: &str) -> String {
+    let parts = text.split('{').map(|part| match reference(part, "file=") {
+        Some((_, rest)) => format!(" file = \"{secret}\"{rest}"),
+        None => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("{")
+}
+
+/// What `part`, the text behind a brace, refers to as `KEY = "…"`, and what follows.
+fn reference<'text>(part: &'text str, key: &str) -> Option<(&'text str, &'text str)> {
+    let (before, after) = part.split_once('"')?;
+    let found: String = before.chars().filter(|character| !character.is_whitespace()).collect();
+    if found == key { after.split_once('"') } else { None }
 }
 
 #[cfg(test)]
@@ -68,5 +82,12 @@ mod tests {
         let text = r#"api_keys = [{ env = "ONE" }, {env="TWO"}]
             key = { file = "THREE" }"#;
         assert_eq!(variables(text), BTreeSet::from(["ONE", "TWO"]));
+    }
+
+    #[test]
+    fn leads_every_secret_file_to_the_dummy() {
+        let text = "keys = [{ file = \"/run/a\" }, { env = \"B\" }]\nfile = \"c\"\n";
+        let expected = "keys = [{ file = \"/d\" }, { env = \"B\" }]\nfile = \"c\"\n";
+        assert_eq!(with_secret(text, "/d"), expected);
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::HeaderMap;
-use axum::http::header::{AUTHORIZATION, HOST};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -27,7 +27,11 @@ pub(crate) async fn pass(
 fn check(state: &AdminState, path: &str, headers: &HeaderMap) -> Result<(), AdminFault> {
     // Behind a real address anything may stand in front, and the token protects it. On
     // loopback a web page that names this address by a host name of its own must not get in.
-    if state.address.ip().is_loopback() && !is_own_host(headers, state.address) {
+    // Nor may one that names it correctly, from another origin: without authentication
+    // nothing else would stop its script from making keys.
+    if state.address.ip().is_loopback()
+        && !(is_own_host(headers, state.address) && is_own_origin(headers, state.address))
+    {
         return Err(AdminFault::Host);
     }
     if !needs_token(state, path) {
@@ -53,7 +57,22 @@ fn is_own_host(headers: &HeaderMap, own: SocketAddr) -> bool {
     let Some(host) = headers.get(HOST).and_then(|value| value.to_str().ok()) else {
         return false;
     };
-    let name = without_port(host);
+    is_own_name(without_port(host), own)
+}
+
+/// Programs send no `Origin`; browsers send the one of the page whose script asks.
+fn is_own_origin(headers: &HeaderMap, own: SocketAddr) -> bool {
+    let Some(origin) = headers.get(ORIGIN) else {
+        return true;
+    };
+    let host = origin.to_str().ok().and_then(|text| text.strip_prefix("http://"));
+    // The port counts as well: another local server is another origin.
+    host.is_some_and(|host| {
+        is_own_name(without_port(host), own) && host.ends_with(&format!(":{}", own.port()))
+    })
+}
+
+fn is_own_name(name: &str, own: SocketAddr) -> bool {
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     match address {
         Ok(ip) => ip.is_loopback() || ip == own.ip(),
@@ -95,5 +114,20 @@ mod tests {
             assert!(!is_own(host), "{host}");
         }
         assert!(!is_own_host(&HeaderMap::new(), own));
+    }
+
+    #[test]
+    fn knows_its_own_origin_only() {
+        let own = "127.0.0.1:8788".parse().unwrap();
+        let is_own = |origin: &str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(ORIGIN, origin.parse().unwrap());
+            is_own_origin(&headers, own)
+        };
+        assert!(is_own_origin(&HeaderMap::new(), own));
+        assert!(is_own("http://localhost:8788") && is_own("http://127.0.0.1:8788"));
+        for origin in ["null", "http://evil.example", "http://localhost:3000", "http://localhost"] {
+            assert!(!is_own(origin), "{origin}");
+        }
     }
 }

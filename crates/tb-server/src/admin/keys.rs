@@ -46,8 +46,7 @@ pub(crate) async fn create(
     let scope = request
         .checked(&snapshot, state.engine.clock().now())
         .map_err(|fault| AdminFault::Invalid(fault.to_string()))?;
-    let made =
-        (state.make_key)(scope).map_err(|_| AdminFault::Internal("no random numbers"))?;
+    let made = (state.make_key)(scope).map_err(|_| AdminFault::Internal("no random numbers"))?;
     let (view, record) = (NewKeyView::new(&made), made.record);
     state
         .reading(move |state| {

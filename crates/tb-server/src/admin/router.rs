@@ -53,7 +53,6 @@ pub fn routes() -> Vec<Route> {
 }
 
 /// The service of the admin address.
-#[must_use]
 pub fn router(state: Arc<AdminState>) -> Router {
     let mut router = Router::new();
     for route in routes() {

@@ -107,14 +107,8 @@ pub const fn group_by_name(by: GroupBy) -> &'static str {
     }
 }
 
-const GROUPINGS: [GroupBy; 6] = [
-    GroupBy::Key,
-    GroupBy::Model,
-    GroupBy::Service,
-    GroupBy::User,
-    GroupBy::Purpose,
-    GroupBy::Day,
-];
+const GROUPINGS: [GroupBy; 6] =
+    [GroupBy::Key, GroupBy::Model, GroupBy::Service, GroupBy::User, GroupBy::Purpose, GroupBy::Day];
 
 /// Reads a list of groupings, `model,day`; an empty one is none.
 ///

@@ -6,6 +6,7 @@
 )]
 
 mod accounting;
+mod admin;
 mod bad_input;
 mod chat;
 mod keys;

@@ -1,6 +1,6 @@
 //! `check`: validates a configuration without starting.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
@@ -11,8 +11,8 @@ use crate::output::Format;
 use crate::{failure, output};
 
 /// Checks; 78 when it is invalid.
-pub(super) fn run(file: Option<PathBuf>, global: &Global) -> anyhow::Result<ExitCode> {
-    let file = file.or_else(|| global.config.clone());
+pub(super) fn run(file: Option<&Path>, global: &Global) -> anyhow::Result<ExitCode> {
+    let file = file.or(global.config.as_deref());
     let outcome = Configuration::find(file, &global.set).load();
     let is_valid = outcome.is_ok();
     if matches!(global.output, Format::Json | Format::Jsonl) {

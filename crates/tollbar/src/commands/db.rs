@@ -20,10 +20,9 @@ pub(super) fn run(
     let Db::Stats = command;
     let loaded = configuration.load_loudly(true)?;
     let settings = &loaded.snapshot.storage;
-    let stores = storage::open_lasting(settings)?;
+    let stores = storage::open_existing(settings)?;
     let usage = stores.usage.sum(&UsageQuery::default())?;
-    let (requests, attempts) =
-        usage.first().map_or((0, 0), |sum| (sum.requests, sum.attempts));
+    let (requests, attempts) = usage.first().map_or((0, 0), |sum| (sum.requests, sum.attempts));
     let mut rows = Rows::new(vec!["what", "value"]);
     if let StorageSettings::Sqlite(path) = settings {
         rows.push(vec![json!("file"), json!(path.display().to_string())]);

@@ -36,19 +36,19 @@ pub(super) fn run(
             show_new(&made, global)?;
         }
         Keys::List { service } => {
-            let stores = storage::open_lasting(&snapshot.storage)?;
+            let stores = storage::open_existing(&snapshot.storage)?;
             let wanted = |view: &KeyView| service.as_ref().is_none_or(|name| *name == view.service);
             let views = views(&stores)?.into_iter().filter(wanted);
             print(views, global.output)?;
         }
         Keys::Show { id } => {
             let id = parse_id(id)?;
-            let stores = storage::open_lasting(&snapshot.storage)?;
+            let stores = storage::open_existing(&snapshot.storage)?;
             show_one(&stores, id, global.output)?;
         }
         Keys::Revoke { id } => {
             let id = parse_id(id)?;
-            let stores = storage::open_lasting(&snapshot.storage)?;
+            let stores = storage::open_existing(&snapshot.storage)?;
             if !stores.keys.revoke_key(id, SystemClock.now())? {
                 return Err(unknown(id));
             }

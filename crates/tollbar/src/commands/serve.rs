@@ -85,9 +85,9 @@ fn show(first: &FirstStart) -> std::io::Result<()> {
 /// process of the same user.
 fn forbid_core_dumps() {
     #[cfg(target_os = "linux")]
-    if let Err(error) = rustix::process::set_dumpable_behavior(
-        rustix::process::DumpableBehavior::NotDumpable,
-    ) {
+    if let Err(error) =
+        rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
+    {
         tracing::debug!(%error, "core dumps could not be forbidden");
     }
 }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use tb_config::{EffectiveValue, Loaded, effective};
+use tb_config::{Diagnostic, EffectiveValue, Loaded, Severity, effective};
 
 use crate::configuration::Configuration;
 
@@ -44,21 +44,19 @@ pub(super) fn read(
     for key in waiting_for_restart(&effective(running), &effective(&loaded)) {
         tracing::warn!(key, "this change needs a restart");
     }
-    tracing::info!(hash = format!("{:016x}", loaded.snapshot.hash), "the configuration is reloaded");
     Some(loaded)
 }
 
-fn log(diagnostic: &tb_config::Diagnostic) {
+/// One line for each fault, with its place.
+fn log(diagnostic: &Diagnostic) {
     let position = diagnostic.position.as_ref();
-    tracing::warn!(
-        code = diagnostic.code.as_str(),
-        file = diagnostic.file,
-        line = position.map(|place| place.line),
-        column = position.map(|place| place.column),
-        help = diagnostic.help,
-        "{}",
-        diagnostic.message
-    );
+    let (code, message) = (diagnostic.code.as_str(), &diagnostic.message);
+    let (line, column) = (position.map(|place| place.line), position.map(|place| place.column));
+    let Diagnostic { file, help, .. } = diagnostic;
+    match diagnostic.severity() {
+        Severity::Error => tracing::error!(code, file, line, column, help, "{message}"),
+        Severity::Warning => tracing::warn!(code, file, line, column, help, "{message}"),
+    }
 }
 
 fn waiting_for_restart(old: &[EffectiveValue], new: &[EffectiveValue]) -> Vec<String> {

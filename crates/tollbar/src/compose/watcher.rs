@@ -21,20 +21,21 @@ impl KeyWatcher {
     /// Watches until stopped.
     pub(crate) fn start(keys: Arc<KeyDirectory>) -> std::io::Result<Self> {
         let (stop, stopped) = sync_channel(1);
-        let thread = std::thread::Builder::new().name("tollbar-keys".to_owned()).spawn(move || {
-            let mut is_failing = false;
-            while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
-                match keys.reload_if_changed() {
-                    Ok(()) => is_failing = false,
-                    // Once for each outage, not four times a second.
-                    Err(error) if !is_failing => {
-                        tracing::error!(%error, "keys cannot be read; the last ones stay");
-                        is_failing = true;
+        let thread =
+            std::thread::Builder::new().name("tollbar-keys".to_owned()).spawn(move || {
+                let mut is_failing = false;
+                while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
+                    match keys.reload_if_changed() {
+                        Ok(()) => is_failing = false,
+                        // Once for each outage, not four times a second.
+                        Err(error) if !is_failing => {
+                            tracing::error!(%error, "keys cannot be read; the last ones stay");
+                            is_failing = true;
+                        }
+                        Err(_) => {}
                     }
-                    Err(_) => {}
                 }
-            }
-        })?;
+            })?;
         Ok(Self { thread, stop })
     }
 

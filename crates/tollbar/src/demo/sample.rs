@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::client::{Answer, Request, post};
+use crate::client::{Answer, Request, send};
 
 /// One kind of sample request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,8 +73,8 @@ impl Sample {
     pub(crate) fn run(self, address: SocketAddr, key: &str, number: usize) -> Result<(), String> {
         let body = self.body(number).to_string();
         let key = if self == Self::WrongKey { WRONG_KEY } else { key };
-        let request = Request { path: self.path(), key, body: &body };
-        let answer = post(address, &request).map_err(|error| error.to_string())?;
+        let request = Request { method: "POST", path: self.path(), key, body: &body };
+        let answer = send(address, &request).map_err(|error| error.to_string())?;
         self.judge(&answer)
     }
 
@@ -118,9 +118,7 @@ impl Sample {
         let is_done = body.contains("data: [DONE]");
         let as_scripted = match self {
             Self::Plain => answer.status == 200 && body.contains("\"chat.completion\""),
-            Self::Streamed => {
-                answer.status == 200 && is_done && !body.contains("\"error\"")
-            }
+            Self::Streamed => answer.status == 200 && is_done && !body.contains("\"error\""),
             Self::Embeddings => answer.status == 200 && body.contains("\"embedding\""),
             Self::Messages => answer.status == 200 && body.contains("\"end_turn\""),
             Self::FailedOver => {

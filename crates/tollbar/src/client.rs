@@ -1,20 +1,23 @@
-//! A small HTTP/1.1 client for the sample traffic: one request on one connection.
+//! A small HTTP/1.1 client, for the demo's sample traffic and for commands that ask a running
+//! server: one request on one connection.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
-/// Everything of the demo is in this process; what takes longer than this hangs.
+/// Both uses are answered in milliseconds; what takes longer than this hangs.
 const TIMEOUT: Duration = Duration::from_secs(10);
 
-/// A request with a JSON body.
+/// A request.
 #[derive(Debug, Clone)]
 pub(crate) struct Request<'a> {
+    /// In upper case.
+    pub(crate) method: &'a str,
     /// Below the root, `/v1/…`.
     pub(crate) path: &'a str,
-    /// The virtual key.
+    /// The virtual key or admin token.
     pub(crate) key: &'a str,
-    /// JSON.
+    /// JSON, or nothing.
     pub(crate) body: &'a str,
 }
 
@@ -39,15 +42,15 @@ impl Answer {
     }
 }
 
-/// Posts and reads the answer to its end.
-pub(crate) fn post(address: SocketAddr, request: &Request<'_>) -> io::Result<Answer> {
+/// Sends it and reads the answer to its end.
+pub(crate) fn send(address: SocketAddr, request: &Request<'_>) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(TIMEOUT))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     stream.set_nodelay(true)?;
-    let Request { path, key, body } = request;
+    let Request { method, path, key, body } = request;
     let message = format!(
-        "POST {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\
+        "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\
          content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
         body.len()
     );

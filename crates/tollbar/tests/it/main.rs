@@ -1,0 +1,10 @@
+//! Runs of the whole binary.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "tests fail by panicking; lint exceptions for tests do not reach helper functions"
+)]
+
+mod commands;
+mod gateway;
+mod serve;
