@@ -207,6 +207,33 @@ pub enum JournalRecord {
     Ended(UsageRow),
     /// A provider stored a response.
     Bound(ResponseBinding),
+    /// A stored response was deleted: the tenant and the provider's id. In the journal, so that
+    /// the store hears of it after the binding and not before.
+    Unbound(ServiceName, String),
+}
+
+/// A record about to be appended; it has the form of the [`JournalRecord`] of that name.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub enum JournalEntry<'a> {
+    /// See [`JournalRecord::Begun`].
+    Begun(&'a UsageRow),
+    /// See [`JournalRecord::Ended`].
+    Ended(&'a UsageRow),
+    /// See [`JournalRecord::Bound`].
+    Bound(&'a ResponseBinding),
+    /// See [`JournalRecord::Unbound`].
+    Unbound(&'a ServiceName, &'a str),
+}
+
+impl<'a> From<&'a JournalRecord> for JournalEntry<'a> {
+    fn from(record: &'a JournalRecord) -> Self {
+        match record {
+            JournalRecord::Begun(row) => Self::Begun(row),
+            JournalRecord::Ended(row) => Self::Ended(row),
+            JournalRecord::Bound(binding) => Self::Bound(binding),
+            JournalRecord::Unbound(service, id) => Self::Unbound(service, id),
+        }
+    }
 }
 
 /// The append-only journal: the only thing a request waits for, and that for a memory copy.
@@ -216,7 +243,7 @@ pub trait Journal: Send + Sync {
     /// # Errors
     /// `Full` when no segment can be allocated or too much is waiting to be stored,
     /// `Failed` when the record is too large.
-    fn append(&self, record: &JournalRecord) -> Result<(), StoreError>;
+    fn append(&self, entry: JournalEntry<'_>) -> Result<(), StoreError>;
 
     /// With `durability = "power"`: returns once everything appended so far is on disk.
     /// Returns at once otherwise.

@@ -67,7 +67,7 @@ pub struct PriceTable {
     prices: Arc<HashMap<String, HashMap<String, Price>>>,
     /// Documented aliases that have no entry of their own, by vendor: alias to model.
     aliases: Arc<HashMap<String, HashMap<String, String>>>,
-    version: String,
+    version: Arc<str>,
 }
 
 /// `data/prices.json`.
@@ -91,8 +91,11 @@ fn read_table(json: &str) -> Option<PriceTable> {
         let (_, target) = split_name(&target);
         aliases.entry(vendor.to_owned()).or_default().insert(model.to_owned(), target.to_owned());
     }
-    let mut table =
-        PriceTable { aliases: Arc::new(aliases), version: file.version, ..PriceTable::default() };
+    let mut table = PriceTable {
+        aliases: Arc::new(aliases),
+        version: file.version.into(),
+        ..PriceTable::default()
+    };
     table.insert(file.models);
     Some(table)
 }
@@ -119,7 +122,7 @@ impl PriceTable {
         }
         overlay.sort_by(|left, right| left.0.cmp(&right.0));
         let text = serde_json::to_string(&overlay).unwrap_or_default();
-        self.version = format!("{}+{:08x}", self.version, crc32fast::hash(text.as_bytes()));
+        self.version = format!("{}+{:08x}", self.version, crc32fast::hash(text.as_bytes())).into();
         self.insert(overlay);
         self
     }
@@ -136,6 +139,12 @@ impl PriceTable {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// The same, to be kept in a row without copying it.
+    #[must_use]
+    pub fn shared_version(&self) -> Arc<str> {
+        Arc::clone(&self.version)
     }
 
     /// The price of a vendor's model: its own entry, else that of the model of which the
@@ -156,11 +165,20 @@ impl PriceTable {
         tokens: &TokenCounts,
         source: UsageSource,
     ) -> Cost {
+        Cost::of(self.price(vendor, model), tokens, source)
+    }
+}
+
+impl Cost {
+    /// What `tokens` cost at `price`: `Free` without tokens or where the source says that none
+    /// were charged, `Unpriced` with tokens and without a price.
+    #[must_use]
+    pub fn of(price: Option<&Price>, tokens: &TokenCounts, source: UsageSource) -> Self {
         if source == UsageSource::None || *tokens == TokenCounts::default() {
-            return Cost::Free;
+            return Self::Free;
         }
-        let Some(price) = self.price(vendor, model) else {
-            return Cost::Unpriced;
+        let Some(price) = price else {
+            return Self::Unpriced;
         };
         let amount = price.cost(tokens);
         match source {

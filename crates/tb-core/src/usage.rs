@@ -1,5 +1,7 @@
 //! The accounting record: one row per attempt, under one request id.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use crate::prices::Cost;
@@ -162,7 +164,7 @@ pub struct UsageRow {
     /// What it cost.
     pub cost: Cost,
     /// The version of the price table, see [`crate::PriceTable::version`].
-    pub price_version: String,
+    pub price_version: Arc<str>,
     /// Milliseconds to the first output, for streams that produced any.
     pub ttft_ms: Option<u32>,
     /// Milliseconds from the start of the attempt to its end.

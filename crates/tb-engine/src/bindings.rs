@@ -1,7 +1,7 @@
 //! Which provider and tenant made a stored response.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tb_core::ServiceName;
 use tb_core::ports::{ResponseBinding, ResponseStore};
@@ -17,8 +17,22 @@ pub(crate) struct Bindings {
 
 #[derive(Default)]
 struct Recent {
-    by_id: HashMap<(ServiceName, String), ResponseBinding>,
+    /// `None` = deleted: the store may not have heard of it yet.
+    by_id: HashMap<(ServiceName, String), Option<ResponseBinding>>,
     order: VecDeque<(ServiceName, String)>,
+}
+
+impl Recent {
+    fn put(&mut self, key: (ServiceName, String), binding: Option<ResponseBinding>) {
+        if self.by_id.insert(key.clone(), binding).is_none() {
+            self.order.push_back(key);
+        }
+        if self.order.len() > REMEMBERED
+            && let Some(oldest) = self.order.pop_front()
+        {
+            self.by_id.remove(&oldest);
+        }
+    }
 }
 
 impl Bindings {
@@ -26,30 +40,38 @@ impl Bindings {
         Self { recent: Mutex::default(), store }
     }
 
-    /// Keeps a binding in memory; the journal carries it to the store.
+    /// Keeps a new binding in memory; the journal carries it to the store.
     pub(crate) fn remember(&self, binding: &ResponseBinding) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (binding.service.clone(), binding.response_id.clone());
-        if recent.by_id.insert(key.clone(), binding.clone()).is_none() {
-            recent.order.push_back(key);
-        }
-        if recent.order.len() > REMEMBERED
-            && let Some(oldest) = recent.order.pop_front()
-        {
-            recent.by_id.remove(&oldest);
+        self.recent().put(key, Some(binding.clone()));
+    }
+
+    /// Keeps a binding that was read from the store, unless memory knows better by now.
+    pub(crate) fn learn(&self, binding: &ResponseBinding) {
+        let key = (binding.service.clone(), binding.response_id.clone());
+        let mut recent = self.recent();
+        if !recent.by_id.contains_key(&key) {
+            recent.put(key, Some(binding.clone()));
         }
     }
 
-    /// The binding of an id, of this tenant only, as far as memory knows.
-    pub(crate) fn recall(&self, service: &ServiceName, id: &str) -> Option<ResponseBinding> {
-        let recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.by_id.get(&(service.clone(), id.to_owned())).cloned()
+    /// The binding of an id, of this tenant only, as far as memory knows: `Some(None)` for one
+    /// that was deleted.
+    pub(crate) fn recall(
+        &self,
+        service: &ServiceName,
+        id: &str,
+    ) -> Option<Option<ResponseBinding>> {
+        self.recent().by_id.get(&(service.clone(), id.to_owned())).cloned()
     }
 
-    /// Forgets a binding in memory.
+    /// Forgets a binding; the journal carries that to the store.
     pub(crate) fn forget(&self, service: &ServiceName, id: &str) {
-        let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
-        recent.by_id.remove(&(service.clone(), id.to_owned()));
+        self.recent().put((service.clone(), id.to_owned()), None);
+    }
+
+    fn recent(&self) -> MutexGuard<'_, Recent> {
+        self.recent.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The store behind, for reads that memory cannot answer (blocking).

@@ -103,19 +103,28 @@ impl UpstreamBody {
     }
 }
 
+/// Where a request goes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Place<'a> {
+    pub(crate) base_url: &'a BaseUrl,
+    /// The `host` header of that URL.
+    pub(crate) host: &'a HeaderValue,
+    pub(crate) connect_timeout: Duration,
+}
+
 impl HttpClient {
     /// Sends one request and waits for the head of the answer.
     pub(crate) async fn send(
         self: &Arc<Self>,
-        base: &BaseUrl,
-        connect_timeout: Duration,
+        place: Place<'_>,
         wire: WireRequest,
     ) -> Result<Upstream, SendFailure> {
-        let mut request = http_request(base, wire)?;
+        let base = place.base_url;
+        let mut request = http_request(place.host, wire)?;
         loop {
             let (mut sender, reused) = match self.take_idle(base) {
                 Some(sender) => (sender, true),
-                None => (self.connect(base, connect_timeout).await?, false),
+                None => (self.connect(base, place.connect_timeout).await?, false),
             };
             if sender.ready().await.is_err() {
                 if reused {
@@ -142,14 +151,16 @@ impl HttpClient {
     }
 }
 
-fn http_request(base: &BaseUrl, wire: WireRequest) -> Result<Request<Full<Bytes>>, SendFailure> {
+fn http_request(
+    host: &HeaderValue,
+    wire: WireRequest,
+) -> Result<Request<Full<Bytes>>, SendFailure> {
     let mut request = Request::new(Full::new(wire.body));
     *request.method_mut() = wire.method;
     *request.uri_mut() = wire.path.parse().map_err(|_| SendFailure::Connect)?;
     let headers = request.headers_mut();
     *headers = wire.headers;
-    let host = HeaderValue::from_str(&base.authority()).map_err(|_| SendFailure::Connect)?;
-    headers.insert(HOST, host);
+    headers.insert(HOST, host.clone());
     headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
     headers.insert(
         USER_AGENT,

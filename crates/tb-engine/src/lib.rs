@@ -14,6 +14,7 @@ mod client;
 mod clock;
 mod engine;
 mod estimate;
+pub mod headers;
 mod metrics;
 mod models;
 mod pipeline;

@@ -168,9 +168,10 @@ fn push_prometheus_line(line: &str, counters: &[&str], page: &mut String) {
     if line == "# EOF" || line.starts_with("# UNIT ") {
         return;
     }
-    let comment = line.strip_prefix("# HELP ").map(|rest| ("# HELP ", rest)).or_else(|| {
-        line.strip_prefix("# TYPE ").map(|rest| ("# TYPE ", rest))
-    });
+    let comment = line
+        .strip_prefix("# HELP ")
+        .map(|rest| ("# HELP ", rest))
+        .or_else(|| line.strip_prefix("# TYPE ").map(|rest| ("# TYPE ", rest)));
     if let Some((marker, rest)) = comment
         && let Some((name, text)) = rest.split_once(' ')
     {

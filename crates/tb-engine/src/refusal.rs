@@ -181,7 +181,9 @@ impl Refusal {
             Self::AuditUnavailable => {
                 "The gateway cannot record this request now, so it does not serve it.".to_owned()
             }
-            Self::Internal(_) => "The gateway failed. The request id names it in the logs.".to_owned(),
+            Self::Internal(_) => {
+                "The gateway failed. The request id names it in the logs.".to_owned()
+            }
             Self::Key(_) | Self::Deadline(_) | Self::Overloaded(_) => self.to_string(),
         }
     }

@@ -54,7 +54,9 @@ impl Body for ReplyBody {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyBroken>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
-            Self::Events(stream) => stream.poll_bytes(cx).map(|next| next.map(|b| Ok(Frame::data(b)))),
+            Self::Events(stream) => {
+                stream.poll_bytes(cx).map(|next| next.map(|b| Ok(Frame::data(b))))
+            }
             Self::Passed(body) => {
                 body.poll_bytes(cx).map(|next| next.map(|piece| piece.map(Frame::data)))
             }

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 use tb_core::{RequestId, Secret, Surface, Timestamp};
 
 /// Why the body of a request could not be read.
@@ -51,7 +51,7 @@ pub struct RequestHead {
 impl RequestHead {
     /// A header's text, when it is there and visible ASCII.
     #[must_use]
-    pub fn header(&self, name: &str) -> Option<&str> {
+    pub fn header(&self, name: &HeaderName) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }
 }

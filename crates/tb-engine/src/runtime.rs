@@ -9,7 +9,7 @@ use http::HeaderValue;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use tb_config::{Model, Provider, Snapshot, Target};
-use tb_core::{Cost, EndReason, ModelName, NanoUsd, Surface, TokenCounts};
+use tb_core::{Cost, EndReason, ModelName, NanoUsd, Price, PriceTable, Surface, TokenCounts};
 
 use crate::metrics::{Labels, Metrics, MoneyCounter};
 
@@ -47,6 +47,10 @@ pub(crate) struct RunningTarget {
     pub(crate) series: Arc<Series>,
     pub(crate) provider_header: HeaderValue,
     pub(crate) model_header: HeaderValue,
+    /// The `host` header of the provider.
+    pub(crate) host_header: HeaderValue,
+    /// The price of its model.
+    pub(crate) price: Option<Price>,
 }
 
 impl Runtime {
@@ -55,7 +59,10 @@ impl Runtime {
             .models
             .iter()
             .map(|(name, model)| {
-                (name.clone(), Arc::new(running_model(Arc::clone(model), true, metrics)))
+                (
+                    name.clone(),
+                    Arc::new(running_model(Arc::clone(model), true, &snapshot.prices, metrics)),
+                )
             })
             .collect();
         let no_target = Arc::new(Series::new(OTHER, OTHER, metrics));
@@ -82,22 +89,32 @@ impl Runtime {
             return Some(Arc::clone(running));
         }
         let model = self.snapshot.model(name)?;
-        Some(Arc::new(running_model(model, false, &self.metrics)))
+        Some(Arc::new(running_model(model, false, &self.snapshot.prices, &self.metrics)))
     }
 }
 
-fn running_model(model: Arc<Model>, configured: bool, metrics: &Arc<Metrics>) -> RunningModel {
+fn running_model(
+    model: Arc<Model>,
+    configured: bool,
+    prices: &PriceTable,
+    metrics: &Arc<Metrics>,
+) -> RunningModel {
     let label = if configured { model.name.as_str() } else { OTHER };
     let targets = model
         .targets
         .iter()
-        .map(|target| Arc::new(running_target(target, label, metrics)))
+        .map(|target| Arc::new(running_target(target, label, prices, metrics)))
         .collect();
     let name_header = header(model.name.as_str());
     RunningModel { model, targets, name_header, configured }
 }
 
-fn running_target(target: &Target, model_label: &str, metrics: &Arc<Metrics>) -> RunningTarget {
+fn running_target(
+    target: &Target,
+    model_label: &str,
+    prices: &PriceTable,
+    metrics: &Arc<Metrics>,
+) -> RunningTarget {
     RunningTarget {
         provider: Arc::clone(&target.provider),
         model: target.model.clone(),
@@ -105,6 +122,8 @@ fn running_target(target: &Target, model_label: &str, metrics: &Arc<Metrics>) ->
         series: Arc::new(Series::new(model_label, target.provider.name.as_str(), metrics)),
         provider_header: header(target.provider.name.as_str()),
         model_header: header(target.model.as_str()),
+        host_header: header(&target.provider.base_url.authority()),
+        price: prices.price(&target.provider.vendor, target.model.as_str()).cloned(),
     }
 }
 

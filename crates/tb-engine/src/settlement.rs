@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tb_core::ports::{JournalRecord, ResponseBinding, StoreError};
-use tb_core::{EndReason, Surface, TokenCounts, UsageRow, UsageSource};
+use tb_core::ports::{JournalEntry, ResponseBinding, StoreError};
+use tb_core::{Cost, EndReason, Surface, TokenCounts, UsageRow, UsageSource};
 use tb_providers::{AnswerFacts, ErrorClass};
 
 use tokio::task::JoinHandle;
@@ -120,7 +120,7 @@ impl Settlement {
         }
         self.facts = AnswerFacts::default();
         self.price();
-        self.append(&JournalRecord::Begun(self.row.clone())).map_err(|_| Refusal::AuditUnavailable)?;
+        self.append(JournalEntry::Begun(&self.row)).map_err(|_| Refusal::AuditUnavailable)?;
         self.state = State::Attempting;
         Ok(())
     }
@@ -158,8 +158,17 @@ impl Settlement {
     /// Writes down which provider keeps a stored response.
     pub(crate) fn bind_response(&self, binding: ResponseBinding) {
         self.shared.bindings.remember(&binding);
-        if self.append(&JournalRecord::Bound(binding)).is_err() {
+        if self.append(JournalEntry::Bound(&binding)).is_err() {
             tracing::error!(request_id = %self.row.request_id, "response binding not recorded");
+        }
+    }
+
+    /// Writes down that a stored response was deleted: it is unknown from now on.
+    pub(crate) fn unbind_response(&self, id: &str) {
+        let service = self.row.service.clone();
+        self.shared.bindings.forget(&service, id);
+        if self.append(JournalEntry::Unbound(&service, id)).is_err() {
+            tracing::error!(request_id = %self.row.request_id, "deletion of a response not recorded");
         }
     }
 
@@ -228,7 +237,7 @@ impl Settlement {
     }
 
     /// The request's cost so far, for the header of a whole answer.
-    pub(crate) fn cost(&self) -> tb_core::Cost {
+    pub(crate) fn cost(&self) -> Cost {
         self.row.cost
     }
 
@@ -305,10 +314,8 @@ impl Settlement {
     }
 
     fn price(&mut self) {
-        let prices = &self.runtime.snapshot.prices;
-        let vendor = self.target.as_ref().map_or("", |target| target.provider.vendor.as_str());
-        let model = self.row.model_resolved.as_ref().map_or("", |model| model.as_str());
-        self.row.cost = prices.cost(vendor, model, &self.row.tokens, self.row.usage_source);
+        let price = self.target.as_ref().and_then(|target| target.price.as_ref());
+        self.row.cost = Cost::of(price, &self.row.tokens, self.row.usage_source);
     }
 
     fn finish(&mut self, reason: EndReason, error_type: &'static str, shown_status: u16) {
@@ -337,19 +344,20 @@ impl Settlement {
     }
 
     fn series(&self) -> Arc<Series> {
-        self.target
-            .as_ref()
-            .map_or_else(|| Arc::clone(&self.runtime.no_target), |target| Arc::clone(&target.series))
+        self.target.as_ref().map_or_else(
+            || Arc::clone(&self.runtime.no_target),
+            |target| Arc::clone(&target.series),
+        )
     }
 
     fn append_end(&self) {
-        if self.append(&JournalRecord::Ended(self.row.clone())).is_err() {
+        if self.append(JournalEntry::Ended(&self.row)).is_err() {
             tracing::error!(request_id = %self.row.request_id, "end of request not recorded");
         }
     }
 
-    fn append(&self, record: &JournalRecord) -> Result<(), StoreError> {
-        self.shared.journal.append(record)
+    fn append(&self, entry: JournalEntry<'_>) -> Result<(), StoreError> {
+        self.shared.journal.append(entry)
     }
 }
 

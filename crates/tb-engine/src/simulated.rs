@@ -35,7 +35,11 @@ pub(crate) async fn send(
         std::future::pending::<()>().await;
     }
     let headers = headers(&script);
-    Ok(Upstream { status, headers, body: UpstreamBody::Scripted(Box::new(ScriptedBody::new(script))) })
+    Ok(Upstream {
+        status,
+        headers,
+        body: UpstreamBody::Scripted(Box::new(ScriptedBody::new(script))),
+    })
 }
 
 fn headers(script: &Script) -> HeaderMap {

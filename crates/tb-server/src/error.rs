@@ -3,7 +3,7 @@
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use tb_core::Surface;
-use tb_engine::{Refused, Reply, ReplyBody};
+use tb_engine::{Refused, Reply, ReplyBody, headers as names};
 
 /// Longest wait that is told to clients: SDKs that are told more than 120 s give up, and
 /// some sleep for as long as they are told.
@@ -25,14 +25,14 @@ pub(crate) fn reply(surface: Surface, request_id: &str, refused: &Refused) -> Re
     if let Some(wait) = refusal.retry_after_ms() {
         let wait = wait.min(MAX_RETRY_AFTER_MS);
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.div_ceil(1_000).max(1)));
-        headers.insert("retry-after-ms", HeaderValue::from(wait));
+        headers.insert(names::RETRY_AFTER_MS, HeaderValue::from(wait));
     }
     if let Some(should_retry) = refusal.should_retry() {
         let value = if should_retry { "true" } else { "false" };
-        headers.insert("x-should-retry", HeaderValue::from_static(value));
+        headers.insert(names::SHOULD_RETRY, HeaderValue::from_static(value));
     }
     if let Some(attempts) = &refused.attempts {
-        headers.insert("x-tollbar-attempts", attempts.clone());
+        headers.insert(names::ATTEMPTS, attempts.clone());
     }
     Reply { status: error.status, headers, body: ReplyBody::whole(body) }
 }

@@ -30,8 +30,7 @@ pub(crate) async fn contained(
 ) -> Response<ReplyBody> {
     let mut serving = std::pin::pin!(public::handle(engine, peer, request));
     let outcome = std::future::poll_fn(|cx| {
-        let polled =
-            std::panic::catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx)));
+        let polled = std::panic::catch_unwind(AssertUnwindSafe(|| serving.as_mut().poll(cx)));
         match polled {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(response)) => Poll::Ready(Some(response)),

@@ -18,7 +18,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tb_core::{Secret, Surface};
 use tb_engine::{
     Credential, Engine, PublicRequest, Refusal, Refused, Reply, ReplyBody, RequestHead,
-    list_models, serve,
+    headers as names, list_models, serve,
 };
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
@@ -33,10 +33,7 @@ use self::route::Route;
 /// The head of a request must arrive in this time (slow clients hold connections).
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// Headers accepted in a request; SDKs send about 25.
-const MAX_HEADERS: usize = 100;
-
-/// The most bytes of a request's head.
+/// The most bytes of a request's head; hyper's own limit is 100 headers.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// After a failed `accept` (no file descriptors left) the next one waits this long.
@@ -79,7 +76,6 @@ async fn serve_connection(
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
-        .max_headers(MAX_HEADERS)
         .max_buf_size(MAX_HEAD_BYTES)
         .serve_connection(TokioIo::new(stream), service);
     let mut connection = std::pin::pin!(connection);
@@ -110,8 +106,7 @@ pub(crate) async fn handle(
     let mut headers = parts.headers;
     let credential = take_credential(&mut headers);
     let arrived_at = engine.clock().now();
-    let head =
-        RequestHead { id, surface, path_id, headers, credential, peer, arrived, arrived_at };
+    let head = RequestHead { id, surface, path_id, headers, credential, peer, arrived, arrived_at };
     if surface == Surface::Models {
         return finish(surface, &id.to_string(), models(engine, &head));
     }
@@ -133,7 +128,7 @@ fn finish(
         http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
     *response.headers_mut() = reply.headers;
     if let Ok(value) = HeaderValue::from_str(request_id) {
-        response.headers_mut().insert("x-request-id", value);
+        response.headers_mut().insert(names::REQUEST_ID, value);
     }
     response
 }
@@ -141,8 +136,9 @@ fn finish(
 /// Takes the credential out of the headers, so that it cannot be forwarded.
 fn take_credential(headers: &mut HeaderMap) -> Option<Credential> {
     let bearer = headers.remove(AUTHORIZATION);
-    let api_key = headers.remove("x-api-key").or_else(|| headers.remove("api-key"));
-    headers.remove("api-key");
+    let api_key = headers.remove(names::X_API_KEY);
+    let other = headers.remove(names::API_KEY);
+    let api_key = api_key.or(other);
     let bearer = bearer.as_ref().and_then(|value| value.to_str().ok()).and_then(bearer_token);
     let text = bearer.or_else(|| api_key.as_ref().and_then(|value| value.to_str().ok()))?;
     Some(Credential(Secret::new(text.to_owned())))

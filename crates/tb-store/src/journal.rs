@@ -17,7 +17,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageStore};
+use tb_core::ports::{Journal, JournalEntry, ResponseStore, StoreError, UsageStore};
 
 use self::drain::{Destination, Storer};
 use self::lock::DirectoryLock;
@@ -123,8 +123,7 @@ impl MmapJournal {
         let Found { segments, open } = found;
         let shared = Arc::new(Shared::new(settings, segments, active, cursor)?);
         for row in &crashed {
-            let ended = JournalRecord::Ended(row.clone());
-            with_frame(&ended, |frame| shared.append(frame, Claim::Own))?;
+            with_frame(JournalEntry::Ended(row), |frame| shared.append(frame, Claim::Own))?;
         }
         shared.sync_if_power()?;
         let storer = spawn(Storer::new(Arc::clone(&shared), destination, cursor, open))?;
@@ -189,14 +188,16 @@ impl Drop for MmapJournal {
 }
 
 impl Journal for MmapJournal {
-    fn append(&self, record: &JournalRecord) -> Result<(), StoreError> {
-        let claim = match record {
-            JournalRecord::Begun(_) => Claim::Begin,
+    fn append(&self, entry: JournalEntry<'_>) -> Result<(), StoreError> {
+        let claim = match entry {
+            JournalEntry::Begun(_) => Claim::Begin,
             // Refused requests must not eat the room that is kept for running ones.
-            JournalRecord::Ended(row) if row.attempt == 0 => Claim::Begin,
-            JournalRecord::Ended(_) | JournalRecord::Bound(_) => Claim::End,
+            JournalEntry::Ended(row) if row.attempt == 0 => Claim::Begin,
+            JournalEntry::Ended(_) | JournalEntry::Bound(_) | JournalEntry::Unbound(..) => {
+                Claim::End
+            }
         };
-        with_frame(record, |frame| self.shared.append(frame, claim).map(|_| ()))
+        with_frame(entry, |frame| self.shared.append(frame, claim).map(|_| ()))
     }
 
     fn sync(&self) -> Result<(), StoreError> {

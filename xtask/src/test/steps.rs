@@ -61,9 +61,14 @@ fn tests(workspace: &Workspace) -> anyhow::Result<Passed> {
     Ok(Passed::Ran)
 }
 
+/// For contributors, so with everything that is private.
 fn docs(workspace: &Workspace) -> anyhow::Result<Passed> {
-    let arguments = ["doc", "--quiet", "--workspace", "--no-deps", "--locked"];
-    programs::run(cargo(workspace, &arguments).env("RUSTDOCFLAGS", "-D warnings"))?;
+    let arguments =
+        ["doc", "--quiet", "--workspace", "--no-deps", "--document-private-items", "--locked"];
+    programs::run(
+        cargo(workspace, &arguments)
+            .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
+    )?;
     Ok(Passed::Ran)
 }
 

@@ -15,10 +15,8 @@ use tokio_rustls::TlsConnector;
 use super::SendFailure;
 use super::pool::{HttpClient, Sender};
 
-/// Headers accepted in an answer; vendors send about 30.
-const MAX_HEADERS: usize = 128;
-
-/// The most bytes of an answer's head, and of what is buffered of its body.
+/// The most bytes of an answer's head, and of what is buffered of its body; hyper's own limit
+/// is 100 headers, vendors send about 30.
 const MAX_BUFFER_BYTES: usize = 128 * 1024;
 
 impl HttpClient {
@@ -52,7 +50,6 @@ impl HttpClient {
         T: Read + Write + Unpin + Send + 'static,
     {
         let (sender, connection) = http1::Builder::new()
-            .max_headers(MAX_HEADERS)
             .max_buf_size(MAX_BUFFER_BYTES)
             .handshake(io)
             .await

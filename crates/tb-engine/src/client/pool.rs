@@ -1,6 +1,5 @@
 //! Idle connections, by base URL.
 
-use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
@@ -23,7 +22,8 @@ pub(super) type Sender = SendRequest<Full<Bytes>>;
 
 /// A client of one worker thread.
 pub(crate) struct HttpClient {
-    idle: Mutex<HashMap<BaseUrl, Vec<Idle>>>,
+    /// By base URL: there are few of them, and comparing costs less than hashing.
+    idle: Mutex<Vec<(BaseUrl, Vec<Idle>)>>,
     closed: AtomicBool,
     pub(super) tls: OnceLock<TlsConnector>,
     pub(super) tasks: TaskTracker,
@@ -42,7 +42,7 @@ impl HttpClient {
     /// The most recently used idle connection that is still open.
     pub(super) fn take_idle(&self, base: &BaseUrl) -> Option<Sender> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let list = idle.get_mut(base)?;
+        let (_, list) = idle.iter_mut().find(|(own, _)| own == base)?;
         while let Some(connection) = list.pop() {
             if !connection.sender.is_closed() && connection.since.elapsed() < IDLE_TIMEOUT {
                 return Some(connection.sender);
@@ -62,10 +62,10 @@ impl HttpClient {
             return;
         }
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if !idle.contains_key(base) {
-            idle.insert(base.clone(), Vec::new());
+        if !idle.iter().any(|(own, _)| own == base) {
+            idle.push((base.clone(), Vec::new()));
         }
-        if let Some(list) = idle.get_mut(base) {
+        if let Some((_, list)) = idle.iter_mut().find(|(own, _)| own == base) {
             if list.len() >= MAX_IDLE {
                 list.retain(|connection| {
                     !connection.sender.is_closed() && connection.since.elapsed() < IDLE_TIMEOUT

@@ -10,6 +10,7 @@ use tb_core::{
 };
 
 use crate::engine::Engine;
+use crate::headers;
 use crate::refusal::{Refusal, Refused};
 use crate::request::RequestHead;
 use crate::runtime::{Outcome, Runtime};
@@ -32,10 +33,9 @@ pub(crate) struct Admitted {
 impl Admitted {
     /// Whether this caller may name `model`.
     pub(crate) fn may_call(&self, model: &str) -> bool {
-        let by_key = self
-            .key_models
-            .as_ref()
-            .is_none_or(|patterns| patterns.iter().any(|pattern| matches_pattern(pattern.as_str(), model)));
+        let by_key = self.key_models.as_ref().is_none_or(|patterns| {
+            patterns.iter().any(|pattern| matches_pattern(pattern.as_str(), model))
+        });
         by_key && self.service.may_call(model)
     }
 }
@@ -111,11 +111,7 @@ struct Caller {
 
 /// The service behind the credential; with authentication off the service `default`, or the
 /// first one there is.
-fn identify(
-    engine: &Engine,
-    runtime: &Runtime,
-    head: &RequestHead,
-) -> Result<Caller, Refusal> {
+fn identify(engine: &Engine, runtime: &Runtime, head: &RequestHead) -> Result<Caller, Refusal> {
     let services = &runtime.snapshot.services;
     if !runtime.snapshot.server.authentication {
         let service = services
@@ -147,7 +143,7 @@ fn identify(
 
 fn purpose(head: &RequestHead, caller: &Caller) -> Result<Purpose, Refusal> {
     let allowed = &caller.service.purposes;
-    if let Some(declared) = head.header("x-tollbar-purpose") {
+    if let Some(declared) = head.header(&headers::PURPOSE) {
         return allowed.iter().find(|purpose| purpose.as_str() == declared).cloned().ok_or_else(
             || Refusal::Policy {
                 status: 403,
@@ -184,7 +180,7 @@ fn list(purposes: &[Purpose]) -> String {
 
 /// The header may only tighten: the result is never looser than the default class.
 fn data_class(head: &RequestHead, service: &Service) -> Result<DataClass, Refusal> {
-    let Some(declared) = head.header("x-tollbar-data-class") else {
+    let Some(declared) = head.header(&headers::DATA_CLASS) else {
         return Ok(DataClass::default());
     };
     let class: DataClass = declared.parse().map_err(|()| {
@@ -210,7 +206,7 @@ fn data_class(head: &RequestHead, service: &Service) -> Result<DataClass, Refusa
 }
 
 fn timeout(head: &RequestHead) -> Result<Option<Duration>, Refusal> {
-    let Some(text) = head.header("x-tollbar-timeout-ms") else {
+    let Some(text) = head.header(&headers::TIMEOUT_MS) else {
         return Ok(None);
     };
     match text.parse::<u64>() {
@@ -238,7 +234,7 @@ fn opening_row(
         service: caller.service.name.clone(),
         key_id: caller.key_id,
         purpose,
-        user: head.header("x-tollbar-user").map(str::to_owned),
+        user: head.header(&headers::USER).map(str::to_owned),
         surface: head.surface,
         stream: false,
         provider: None,
@@ -251,7 +247,7 @@ fn opening_row(
         usage_source: UsageSource::None,
         tokens: TokenCounts::default(),
         cost: Cost::Free,
-        price_version: runtime.snapshot.prices.version().to_owned(),
+        price_version: runtime.snapshot.prices.shared_version(),
         ttft_ms: None,
         duration_ms: 0,
         overhead_us: 0,

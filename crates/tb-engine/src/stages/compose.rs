@@ -121,9 +121,8 @@ impl Wishes {
             .and_then(|value| value.as_bool())
             .unwrap_or(false);
         let base64_embeddings = text(document, "encoding_format").as_deref() == Some("base64");
-        let user = text(document, "user").or_else(|| {
-            document.get("metadata")?.get("user_id")?.as_str()
-        });
+        let user =
+            text(document, "user").or_else(|| document.get("metadata")?.get("user_id")?.as_str());
         Ok(Self {
             stream,
             stream_usage,

@@ -11,6 +11,7 @@ use tb_providers::{Decoded, StreamDecoder};
 
 use crate::client::UpstreamBody;
 use crate::engine::Engine;
+use crate::headers as names;
 use crate::reply::{Reply, ReplyBody};
 use crate::request::RequestHead;
 use crate::runtime::{RunningModel, RunningTarget};
@@ -62,13 +63,13 @@ pub(crate) async fn deliver(
     match answer.content {
         Content::Whole(decoded) => {
             let account = (answer.binder, settlement);
-            let body = settle_whole(engine, head, (decoded, status), account, &mut headers).await;
+            let body = settle_whole(head, (decoded, status), account, &mut headers).await;
             Reply { status, headers, body: ReplyBody::whole(body) }
         }
         Content::Events(upstream, decoder) => {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
-            headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+            headers.insert(names::ACCEL_BUFFERING, HeaderValue::from_static("no"));
             let running = Running {
                 surface: head.surface,
                 request_id: head.id.to_string(),
@@ -99,7 +100,6 @@ pub(crate) async fn deliver(
 
 /// Settles a whole answer and completes its headers; gives the body.
 async fn settle_whole(
-    engine: &Engine,
     head: &RequestHead,
     (decoded, status): (Decoded, u16),
     (binder, mut settlement): (Option<Binder>, Settlement),
@@ -111,7 +111,7 @@ async fn settle_whole(
         binder.bind(id, &mut settlement);
     }
     if let (Surface::ResponsesDelete, Some(id)) = (head.surface, &head.path_id) {
-        forget_response(engine, id, &mut settlement);
+        settlement.unbind_response(id);
     }
     settlement.settle(AttemptEnd { reason: EndReason::Complete, status, outcome: "ok" }, None);
     if let Some(on_disk) = settlement.on_disk() {
@@ -121,52 +121,39 @@ async fn settle_whole(
     if let Some(served) = &decoded.facts.served_model
         && let Ok(value) = HeaderValue::from_str(served)
     {
-        headers.insert("x-tollbar-model-served", value);
+        headers.insert(names::MODEL_SERVED, value);
     }
     if let Some(cost) = cost_header(settlement.cost()) {
-        headers.insert("x-tollbar-cost-usd", cost);
+        headers.insert(names::COST_USD, cost);
     }
     decoded.body
 }
 
-/// A deleted response is unknown from now on. The row in the store is removed in the
-/// background: nobody waits for the store.
-fn forget_response(engine: &Engine, id: &str, settlement: &mut Settlement) {
-    let service = settlement.row().service.clone();
-    engine.shared.bindings.forget(&service, id);
-    let (store, id) = (engine.shared.bindings.store(), id.to_owned());
-    engine.shared.tasks.spawn_blocking(move || {
-        if store.unbind(&service, &id).is_err() {
-            tracing::warn!("a deleted response stays bound: the store does not answer");
-        }
-    });
-}
-
 fn common_headers(answer: &Answer, settlement: &Settlement) -> HeaderMap {
-    let mut headers = HeaderMap::with_capacity(24);
-    headers.insert("x-tollbar-provider", answer.target.provider_header.clone());
-    headers.insert("x-tollbar-model-requested", answer.model.name_header.clone());
-    headers.insert("x-tollbar-model-resolved", answer.target.model_header.clone());
-    headers.insert("x-tollbar-cache", HeaderValue::from_static("bypass"));
-    headers.insert("x-tollbar-degraded", HeaderValue::from_static("none"));
+    let mut map = HeaderMap::with_capacity(16);
+    map.insert(names::PROVIDER, answer.target.provider_header.clone());
+    map.insert(names::MODEL_REQUESTED, answer.model.name_header.clone());
+    map.insert(names::MODEL_RESOLVED, answer.target.model_header.clone());
+    map.insert(names::CACHE, HeaderValue::from_static("bypass"));
+    map.insert(names::DEGRADED, HeaderValue::from_static("none"));
     if let Some(attempts) = &answer.attempts {
-        headers.insert("x-tollbar-attempts", attempts.clone());
+        map.insert(names::ATTEMPTS, attempts.clone());
     }
     if !answer.dropped.is_empty()
         && let Ok(value) = HeaderValue::from_str(&answer.dropped.join(", "))
     {
-        headers.insert("x-tollbar-dropped-fields", value);
+        map.insert(names::DROPPED_FIELDS, value);
     }
     let us = settlement.overhead_us();
     if let Ok(value) = HeaderValue::from_str(&format!("{}.{:03}", us / 1_000, us % 1_000)) {
-        headers.insert("x-tollbar-overhead-ms", value);
+        map.insert(names::OVERHEAD_MS, value);
     }
     for name in PASSED_ON {
         if let Some(value) = answer.upstream_headers.get(&name) {
-            headers.insert(name, value.clone());
+            map.insert(name, value.clone());
         }
     }
-    headers
+    map
 }
 
 fn cost_header(cost: Cost) -> Option<HeaderValue> {

@@ -73,14 +73,14 @@ fn tied_to<'a>(head: &'a RequestHead, previous: Option<&'a str>) -> Option<&'a s
 async fn binding(engine: &Engine, fresh: &Fresh, id: &str) -> Result<ResponseBinding, Refusal> {
     let service = fresh.scrubbed.composed.admitted.service.name.clone();
     let bindings = &engine.shared.bindings;
-    if let Some(binding) = bindings.recall(&service, id) {
-        return Ok(binding);
+    if let Some(known) = bindings.recall(&service, id) {
+        return known.ok_or_else(unknown_response);
     }
     let (store, wanted) = (bindings.store(), id.to_owned());
     let read = engine.shared.tasks.spawn_blocking(move || store.binding(&service, &wanted));
     match read.await {
         Ok(Ok(Some(binding))) => {
-            bindings.remember(&binding);
+            bindings.learn(&binding);
             Ok(binding)
         }
         Ok(Ok(None)) => Err(unknown_response()),

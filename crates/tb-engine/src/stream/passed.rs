@@ -62,10 +62,7 @@ impl PassedBody {
         }
     }
 
-    fn poll_alarm(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BodyBroken>>> {
+    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyBroken>>> {
         loop {
             std::task::ready!(self.alarm.as_mut().poll(cx));
             let due = self.heard + self.idle_timeout;

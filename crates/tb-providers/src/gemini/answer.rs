@@ -168,10 +168,7 @@ pub(super) fn blocked(answer: &Value) -> Option<String> {
 ///
 /// # Errors
 /// When there are no candidates and no reason for that, or a malformed function call.
-pub(super) fn to_chat(
-    answer: &Value,
-    created: i64,
-) -> Result<(Value, AnswerFacts), Malformed> {
+pub(super) fn to_chat(answer: &Value, created: i64) -> Result<(Value, AnswerFacts), Malformed> {
     let id = text_at(answer, "responseId").unwrap_or_default();
     let mut facts = AnswerFacts {
         tokens: Usage::default().update(answer),

@@ -22,12 +22,14 @@ pub(crate) fn answer(shape: AnswerShape, body: &Bytes) -> Result<Decoded, Malfor
         Surface::ChatCompletions | Surface::Completions | Surface::Messages => {
             let choices = document.get("choices").filter(|value| value.kind == Kind::Array);
             let choices = choices.ok_or(Malformed("`choices` is missing"))?;
-            facts.output_bytes = choices_bytes(choices.raw)?;
+            if facts.tokens.is_none() {
+                facts.output_bytes = choices_bytes(choices.raw)?;
+            }
         }
         Surface::Responses | Surface::ResponsesGet | Surface::ResponsesCancel => {
             let raw = document.bytes();
             facts.response_id = stored_id(raw);
-            if let Some(output) = document.get("output") {
+            if let (None, Some(output)) = (&facts.tokens, document.get("output")) {
                 facts.output_bytes = text_bytes(output.raw, 0);
             }
         }
@@ -40,7 +42,7 @@ pub(crate) fn answer(shape: AnswerShape, body: &Bytes) -> Result<Decoded, Malfor
         }
         _ => {}
     }
-    facts.output_seen = facts.output_bytes > 0;
+    facts.output_seen = true;
     Ok(Decoded { body: out, facts })
 }
 

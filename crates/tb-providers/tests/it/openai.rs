@@ -168,8 +168,12 @@ fn gives_embeddings_in_the_form_that_was_asked() {
     let floats = r#"{"model":"m","input":["a","b"]}"#;
     let base64 = r#"{"model":"m","input":["a","b"],"encoding_format":"base64"}"#;
     let decoded = |json: &str, base64_embeddings: bool| {
-        let shape =
-            AnswerShape { surface: Surface::Embeddings, stream_usage: false, base64_embeddings, created: 0 };
+        let shape = AnswerShape {
+            surface: Surface::Embeddings,
+            stream_usage: false,
+            base64_embeddings,
+            created: 0,
+        };
         let answer = body(&played(Surface::Embeddings, json));
         dialect(DialectName::OpenAi).decode(shape, &answer).unwrap()
     };

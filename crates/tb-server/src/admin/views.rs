@@ -272,7 +272,7 @@ impl From<&UsageRow> for AttemptView {
             reasoning_tokens: tokens.reasoning,
             cost_kind,
             cost_micro_usd,
-            price_version: row.price_version.clone(),
+            price_version: row.price_version.to_string(),
             ttft_ms: row.ttft_ms,
             duration_ms: row.duration_ms,
             overhead_us: row.overhead_us,

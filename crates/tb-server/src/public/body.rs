@@ -11,24 +11,46 @@ use tb_engine::{BodyError, BodyFuture};
 /// A body must arrive in this time, whatever its size.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
+/// Of a body that is too large so much is read and thrown away, and no longer than this, so
+/// that the client gets to see the refusal.
+const DISCARDED_BYTES: usize = 64 * 1024 * 1024;
+const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// Reads `incoming`, at most `limit` bytes. A body in one piece is not copied.
-pub(super) fn read(incoming: Incoming, limit: usize) -> BodyFuture {
+pub(super) fn read(mut incoming: Incoming, limit: usize) -> BodyFuture {
     Box::pin(async move {
         if incoming.is_end_stream() {
             return Ok(Bytes::new());
         }
-        let declared = incoming.size_hint().lower();
-        if usize::try_from(declared).is_ok_and(|declared| declared > limit) {
-            return Err(BodyError::TooLarge(limit));
-        }
-        tokio::time::timeout(BODY_TIMEOUT, collect(incoming, limit))
+        let outcome = tokio::time::timeout(BODY_TIMEOUT, collect(&mut incoming, limit))
             .await
-            .unwrap_or(Err(BodyError::TooSlow))
+            .unwrap_or(Err(BodyError::TooSlow));
+        if matches!(outcome, Err(BodyError::TooLarge(_))) {
+            // Most clients read no answer before they have sent everything, and closing a
+            // connection with unread bytes resets it under the answer.
+            let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard(&mut incoming)).await;
+        }
+        outcome
     })
 }
 
-async fn collect(mut incoming: Incoming, limit: usize) -> Result<Bytes, BodyError> {
-    let Some(first) = next(&mut incoming).await? else {
+/// Reads on without keeping anything, up to [`DISCARDED_BYTES`].
+async fn discard(incoming: &mut Incoming) {
+    let mut left = DISCARDED_BYTES;
+    while let Ok(Some(piece)) = next(incoming).await {
+        left = left.saturating_sub(piece.len());
+        if left == 0 {
+            return;
+        }
+    }
+}
+
+async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, BodyError> {
+    let declared = incoming.size_hint().lower();
+    if usize::try_from(declared).is_ok_and(|declared| declared > limit) {
+        return Err(BodyError::TooLarge(limit));
+    }
+    let Some(first) = next(incoming).await? else {
         return Ok(Bytes::new());
     };
     if first.len() > limit {
@@ -41,7 +63,7 @@ async fn collect(mut incoming: Incoming, limit: usize) -> Result<Bytes, BodyErro
     let room = usize::try_from(expected).unwrap_or(0).min(limit);
     let mut whole = BytesMut::with_capacity(first.len().saturating_add(room));
     whole.extend_from_slice(&first);
-    while let Some(piece) = next(&mut incoming).await? {
+    while let Some(piece) = next(incoming).await? {
         if whole.len().saturating_add(piece.len()) > limit {
             return Err(BodyError::TooLarge(limit));
         }

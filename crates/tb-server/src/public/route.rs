@@ -72,11 +72,7 @@ fn response(method: &Method, rest: &str) -> Route {
 }
 
 fn require(method: &Method, allowed: &Method, surface: Surface, id: Option<String>) -> Route {
-    if method == allowed {
-        Route::Found(surface, id)
-    } else {
-        Route::WrongMethod(allowed.clone())
-    }
+    if method == allowed { Route::Found(surface, id) } else { Route::WrongMethod(allowed.clone()) }
 }
 
 /// An id of letters, digits and `more`; anything else (`..`, `%2e`, `;`) is no id.

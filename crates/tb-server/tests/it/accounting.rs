@@ -32,11 +32,17 @@ fn a_model_without_a_price_is_unpriced_not_free() {
 fn responses_stay_with_the_tenant_that_made_them() {
     let provider = FakeProvider::start(|request| {
         if request.request_line.starts_with("POST") {
-            FakeReply::json(200, r#"{"id":"resp_9","object":"response","model":"x","status":"completed","output":[],"usage":{"input_tokens":3,"output_tokens":1}}"#)
+            FakeReply::json(
+                200,
+                r#"{"id":"resp_9","object":"response","model":"x","status":"completed","output":[],"usage":{"input_tokens":3,"output_tokens":1}}"#,
+            )
         } else if request.request_line.starts_with("DELETE") {
             FakeReply::json(200, r#"{"id":"resp_9","object":"response","deleted":true}"#)
         } else {
-            FakeReply::json(200, r#"{"id":"resp_9","object":"response","model":"x","status":"completed","output":[]}"#)
+            FakeReply::json(
+                200,
+                r#"{"id":"resp_9","object":"response","model":"x","status":"completed","output":[]}"#,
+            )
         }
     });
     let mut app = TestApp::start(&format!(
@@ -78,7 +84,9 @@ fn bogus_model_names_leave_the_metrics_page_as_it_is() {
 
 #[test]
 fn the_end_of_a_refused_request_says_whose_fault_it_was() {
-    let provider = FakeProvider::start(|_| FakeReply::json(400, r#"{"error":{"message":"no","type":"t","code":"c","param":null}}"#));
+    let provider = FakeProvider::start(|_| {
+        FakeReply::json(400, r#"{"error":{"message":"no","type":"t","code":"c","param":null}}"#)
+    });
     let app = TestApp::start(&config(&provider.url()));
     let response = app.post("/v1/chat/completions", r#"{"model":"m","messages":[]}"#);
     let rows = app.rows(&response);

@@ -222,7 +222,7 @@ fn row(admin: &Admin) -> UsageRow {
         usage_source: UsageSource::Provider,
         tokens: TokenCounts { input_fresh: 10, cache_read: 2, ..TokenCounts::default() },
         cost: Cost::Measured(NanoUsd(1_500)),
-        price_version: "test".to_owned(),
+        price_version: "test".into(),
         ttft_ms: None,
         duration_ms: 12,
         overhead_us: 50,

@@ -61,7 +61,8 @@ fn wrong_fields_are_named() {
 #[test]
 fn oversize_bodies_are_413_whether_declared_or_not() {
     let provider = FakeProvider::start(|_| FakeReply::json(200, ANSWER));
-    let app = TestApp::start(&format!("[server]\nmax_body = \"1KiB\"\n{}", config(&provider.url())));
+    let app =
+        TestApp::start(&format!("[server]\nmax_body = \"1KiB\"\n{}", config(&provider.url())));
     let response = app.post("/v1/chat/completions", &"x".repeat(5_000));
     assert_eq!((response.status, response.error_code().as_str()), (413, "request_too_large"));
     let chunk = format!("800\r\n{}\r\n", "x".repeat(0x800));

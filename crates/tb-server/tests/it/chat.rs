@@ -71,7 +71,8 @@ fn client_headers_are_not_forwarded() {
     assert_eq!(app.send(&request).status, 200);
     let got = provider.requests().remove(0);
     let names: Vec<_> = got.headers.iter().map(|(name, _)| name.as_str()).collect();
-    for name in ["x-tollbar-user", "x-api-key", "cookie", "x-forwarded-for", "openai-organization"] {
+    for name in ["x-tollbar-user", "x-api-key", "cookie", "x-forwarded-for", "openai-organization"]
+    {
         assert!(!names.contains(&name), "{name} was forwarded: {names:?}");
     }
     assert_eq!(app.all_rows()[0].user.as_deref(), Some("u1"));

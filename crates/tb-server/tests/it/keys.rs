@@ -45,7 +45,9 @@ fn unproven_keys_learn_nothing() {
     let revoked = app.make_key("a", |key| key.revoked_at = Some(Timestamp(1)));
     let expired = app.make_key("a", |key| key.expires_at = Some(Timestamp(1)));
     let mut bodies = Vec::new();
-    for key in ["", "tb_live_x", "sk-123", &tampered(&revoked), &tampered(&expired), &tampered(&app.key)] {
+    for key in
+        ["", "tb_live_x", "sk-123", &tampered(&revoked), &tampered(&expired), &tampered(&app.key)]
+    {
         let response = TestRequest::post("/v1/chat/completions", ASK).key(key).send(app.address);
         assert_eq!(response.status, 401);
         let mut body = response.json();

@@ -45,7 +45,8 @@ fn clients_that_ask_for_usage_get_it() {
     let provider =
         FakeProvider::start(|_| FakeReply::events(&[&delta("Hi"), STOP, USAGE, "[DONE]"]));
     let app = TestApp::start(&config(&provider.url()));
-    let ask = ASK.replace("\"stream\":true", r#""stream":true,"stream_options":{"include_usage":true}"#);
+    let ask =
+        ASK.replace("\"stream\":true", r#""stream":true,"stream_options":{"include_usage":true}"#);
     let text = app.post("/v1/chat/completions", &ask).text();
     assert!(text.contains(r#""prompt_tokens":9"#) && text.contains(r#""usage":null"#), "{text}");
 }
@@ -53,7 +54,8 @@ fn clients_that_ask_for_usage_get_it() {
 #[test]
 fn a_cut_stream_ends_with_an_error_event_and_an_estimate() {
     let provider = FakeProvider::start(|_| {
-        FakeReply::stream_head().chunk(Duration::ZERO, format!("data: {}\n\n", delta("Hello world")).as_bytes())
+        FakeReply::stream_head()
+            .chunk(Duration::ZERO, format!("data: {}\n\n", delta("Hello world")).as_bytes())
     });
     let app = TestApp::start(&config(&provider.url()));
     let response = app.post("/v1/chat/completions", ASK);
@@ -88,7 +90,8 @@ fn a_client_that_leaves_cancels_the_upstream_and_is_settled() {
             .hang()
     });
     let app = TestApp::start(&config(&provider.url()).replace("2s", "60s"));
-    let mut stream = TestRequest::post("/v1/chat/completions", ASK).key(&app.key).start(app.address);
+    let mut stream =
+        TestRequest::post("/v1/chat/completions", ASK).key(&app.key).start(app.address);
     let mut first = [0; 64];
     assert!(stream.read(&mut first).unwrap() > 0);
     drop(stream);
@@ -125,7 +128,8 @@ fn the_responses_api_ends_a_cut_stream_with_its_own_error_event() {
 
 #[test]
 fn a_stream_cut_at_any_byte_is_settled_once_and_never_looks_whole() {
-    let events = [delta("Hel"), delta("lo"), STOP.to_owned(), USAGE.to_owned(), "[DONE]".to_owned()];
+    let events =
+        [delta("Hel"), delta("lo"), STOP.to_owned(), USAGE.to_owned(), "[DONE]".to_owned()];
     let whole: String = events.iter().map(|event| format!("data: {event}\n\n")).collect();
     let cut = Arc::new(AtomicUsize::new(0));
     let (bytes, place) = (whole.clone(), Arc::clone(&cut));

@@ -5,8 +5,8 @@ use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tb_core::UsageRow;
 use tb_core::ports::{JournalRecord, ResponseBinding, ResponseStore, StoreError, UsageStore};
+use tb_core::{ServiceName, UsageRow};
 
 use super::record::{AttemptKey, Records, Subject, decode, subject, with_frame};
 use super::segment::Segment;
@@ -39,6 +39,8 @@ pub(super) struct Destination {
 struct Batch {
     rows: Vec<UsageRow>,
     bindings: Vec<ResponseBinding>,
+    /// Bindings dissolved. An id is never bound again, so these go last.
+    unbound: Vec<(ServiceName, String)>,
     ended: Vec<AttemptKey>,
     /// The position after its last record.
     end: u64,
@@ -53,6 +55,7 @@ impl Batch {
                 self.rows.push(row);
             }
             JournalRecord::Bound(binding) => self.bindings.push(binding),
+            JournalRecord::Unbound(service, id) => self.unbound.push((service, id)),
         }
     }
 }
@@ -120,13 +123,16 @@ impl Storer {
         let target = self.shared.appended();
         while self.cursor < target {
             let batch = self.read_batch(target)?;
+            // Both are idempotent, so a crash in between repeats them without harm.
             if !batch.bindings.is_empty() {
-                // Binding is idempotent, so a crash between the two repeats it without harm.
                 self.destination.responses.bind(&batch.bindings)?;
+            }
+            for (service, id) in &batch.unbound {
+                self.destination.responses.unbind(service, id)?;
             }
             // Beginnings alone move no checkpoint: reading them again at the next start is
             // cheaper than a transaction.
-            if !batch.rows.is_empty() || !batch.bindings.is_empty() {
+            if !batch.rows.is_empty() || !batch.bindings.is_empty() || !batch.unbound.is_empty() {
                 self.destination.usage.append(&batch.rows, batch.end)?;
             }
             self.cursor = batch.end;
@@ -179,7 +185,7 @@ impl Storer {
                 Some(Subject::Begun(key)) => {
                     self.open.insert(key, segment.base + offset);
                 }
-                Some(Subject::Ended(_) | Subject::Bound) => match decode(payload) {
+                Some(Subject::Ended(_) | Subject::Binding) => match decode(payload) {
                     Some(record) => batch.take(record),
                     None => tracing::error!(offset, "a journal record cannot be read"),
                 },
@@ -240,8 +246,9 @@ impl Storer {
             else {
                 continue;
             };
-            *position =
-                with_frame(&begun, |frame| shared.append_locked(&mut appender, frame, Claim::Own))?;
+            *position = with_frame((&begun).into(), |frame| {
+                shared.append_locked(&mut appender, frame, Claim::Own)
+            })?;
         }
         Ok(())
     }

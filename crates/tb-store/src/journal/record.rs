@@ -10,7 +10,7 @@ use std::io;
 use std::os::unix::fs::FileExt;
 
 use tb_core::RequestId;
-use tb_core::ports::{JournalRecord, StoreError};
+use tb_core::ports::{JournalEntry, JournalRecord, StoreError};
 
 /// Bytes before the payload.
 const HEADER: usize = 8;
@@ -37,7 +37,8 @@ pub(super) type AttemptKey = (RequestId, u32);
 pub(super) enum Subject {
     Begun(AttemptKey),
     Ended(AttemptKey),
-    Bound,
+    /// A binding, made or dissolved.
+    Binding,
 }
 
 thread_local! {
@@ -46,12 +47,12 @@ thread_local! {
 
 /// Encodes `record` into this thread's buffer and hands the whole frame on.
 pub(super) fn with_frame<T>(
-    record: &JournalRecord,
+    entry: JournalEntry<'_>,
     write: impl FnOnce(&[u8]) -> Result<T, StoreError>,
 ) -> Result<T, StoreError> {
     FRAME.with_borrow_mut(|buffer| {
         buffer.resize(MAX_FRAME, 0);
-        let length = encode(record, buffer)
+        let length = encode(entry, buffer)
             .ok_or_else(|| StoreError::Failed("a journal record is too large".to_owned()))?;
         let frame = buffer.get(..length).unwrap_or_default();
         write(frame)
@@ -59,11 +60,11 @@ pub(super) fn with_frame<T>(
 }
 
 /// Encodes into `buffer` and gives the length of the frame.
-fn encode(record: &JournalRecord, buffer: &mut [u8]) -> Option<usize> {
+fn encode(entry: JournalEntry<'_>, buffer: &mut [u8]) -> Option<usize> {
     let (header, payload) = buffer.split_at_mut_checked(HEADER)?;
     let (version, body) = payload.split_first_mut()?;
     *version = PAYLOAD_VERSION;
-    let body_length = postcard::to_slice(record, body).ok()?.len();
+    let body_length = postcard::to_slice(&entry, body).ok()?.len();
     let length = body_length + 1;
     let crc = crc32c::crc32c(payload.get(..length)?);
     let (length_field, crc_field) = header.split_at_mut_checked(4)?;
@@ -94,8 +95,8 @@ pub(super) fn subject(payload: &[u8]) -> Option<Subject> {
         return None;
     };
     let (variant, rest) = postcard::take_from_bytes::<u32>(body).ok()?;
-    if variant == 2 {
-        return Some(Subject::Bound);
+    if matches!(variant, 2 | 3) {
+        return Some(Subject::Binding);
     }
     let (key, _) = postcard::take_from_bytes::<AttemptKey>(rest).ok()?;
     match variant {
@@ -218,7 +219,7 @@ mod tests {
             usage_source: UsageSource::None,
             tokens: TokenCounts::default(),
             cost: Cost::Unpriced,
-            price_version: String::new(),
+            price_version: "".into(),
             ttft_ms: None,
             duration_ms: 0,
             overhead_us: 0,
@@ -227,7 +228,7 @@ mod tests {
     }
 
     fn payload_of(record: &JournalRecord) -> Vec<u8> {
-        with_frame(record, |frame| Ok(checked_payload(frame).unwrap().to_vec())).unwrap()
+        with_frame(record.into(), |frame| Ok(checked_payload(frame).unwrap().to_vec())).unwrap()
     }
 
     #[test]
@@ -246,7 +247,7 @@ mod tests {
             key_index: 0,
             created_at: Timestamp(0),
         }));
-        assert_eq!(subject(&bound), Some(Subject::Bound));
+        assert_eq!(subject(&bound), Some(Subject::Binding));
     }
 
     #[test]

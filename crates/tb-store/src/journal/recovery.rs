@@ -72,7 +72,7 @@ fn scan_segment(segment: &Segment, open: &mut HashMap<AttemptKey, u64>) -> Resul
             Some(Subject::Ended(key)) => {
                 open.remove(&key);
             }
-            Some(Subject::Bound) | None => {}
+            Some(Subject::Binding) | None => {}
         }
     }
     Ok(segment.base + records.offset())
@@ -105,6 +105,6 @@ fn read_begun(segments: &VecDeque<Segment>, position: u64) -> Option<UsageRow> {
     let mut records = Records::new(&segment.file, offset, segment.file_bytes);
     match decode(records.next().ok()??.1)? {
         JournalRecord::Begun(row) => Some(row),
-        JournalRecord::Ended(_) | JournalRecord::Bound(_) => None,
+        JournalRecord::Ended(_) | JournalRecord::Bound(_) | JournalRecord::Unbound(..) => None,
     }
 }

@@ -109,7 +109,7 @@ pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<Usa
         usage_source: coded(row, 17, usage_source_code, UsageSource::ALL)?,
         tokens,
         cost: cost_of(row.get(24)?, row.get(25)?)?,
-        price_version: texts.text(row.get(26)?)?.as_ref().to_owned(),
+        price_version: texts.text(row.get(26)?)?.as_ref().into(),
         ttft_ms: row.get(27)?,
         duration_ms: row.get(28)?,
         overhead_us: row.get(29)?,

@@ -39,7 +39,7 @@ fn journal_killed_after(records: &[JournalRecord]) -> tempfile::TempDir {
     let stubborn = Stubborn::new(store.clone());
     let journal = MmapJournal::open(settings(directory.path()), stubborn.clone(), store).unwrap();
     for record in records {
-        journal.append(record).unwrap();
+        journal.append(record.into()).unwrap();
     }
     let picture = photograph(directory.path());
     stubborn.refuses.store(false, Ordering::Relaxed);
@@ -74,13 +74,27 @@ fn stores_what_was_appended_before_a_flush() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(MemoryStore::new());
     let journal = open(directory.path(), &store);
-    journal.append(&JournalRecord::Begun(begun(1, 1))).unwrap();
-    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
-    journal.append(&JournalRecord::Bound(binding("resp_1", "bot"))).unwrap();
+    journal.append((&JournalRecord::Begun(begun(1, 1))).into()).unwrap();
+    journal.append((&JournalRecord::Ended(row(1, 1))).into()).unwrap();
+    journal.append((&JournalRecord::Bound(binding("resp_1", "bot"))).into()).unwrap();
     journal.flush().unwrap();
     assert_eq!(rows(&store), [row(1, 1)]);
     assert!(store.binding(&"bot".into(), "resp_1").unwrap().is_some());
     assert_eq!(journal.lag_ms(), 0);
+}
+
+#[test]
+fn a_deleted_response_stays_unbound_after_its_binding_is_stored() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let journal = open(directory.path(), &store);
+    for id in ["resp_1", "resp_2"] {
+        journal.append((&JournalRecord::Bound(binding(id, "bot"))).into()).unwrap();
+    }
+    journal.append((&JournalRecord::Unbound("bot".into(), "resp_1".to_owned())).into()).unwrap();
+    journal.flush().unwrap();
+    assert!(store.binding(&"bot".into(), "resp_1").unwrap().is_none());
+    assert!(store.binding(&"bot".into(), "resp_2").unwrap().is_some());
 }
 
 #[test]
@@ -112,7 +126,7 @@ fn refuses_appends_after_closing() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path(), &Arc::new(MemoryStore::new()));
     journal.close().unwrap();
-    let refused = journal.append(&JournalRecord::Ended(row(1, 1)));
+    let refused = journal.append((&JournalRecord::Ended(row(1, 1))).into());
     assert!(matches!(refused, Err(StoreError::Failed(_))));
     journal.close().unwrap();
 }
@@ -122,9 +136,9 @@ fn refuses_a_record_that_is_too_large() {
     let directory = tempfile::tempdir().unwrap();
     let journal = open(directory.path(), &Arc::new(MemoryStore::new()));
     let endless = UsageRow { user: Some("u".repeat(70_000)), ..row(1, 1) };
-    let refused = journal.append(&JournalRecord::Ended(endless));
+    let refused = journal.append((&JournalRecord::Ended(endless)).into());
     assert!(matches!(refused, Err(StoreError::Failed(_))));
-    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    journal.append((&JournalRecord::Ended(row(1, 1))).into()).unwrap();
 }
 
 #[test]
@@ -132,13 +146,13 @@ fn leaves_no_segment_behind_after_a_clean_end() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(MemoryStore::new());
     let journal = open(directory.path(), &store);
-    journal.append(&JournalRecord::Begun(begun(1, 1))).unwrap();
-    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    journal.append((&JournalRecord::Begun(begun(1, 1))).into()).unwrap();
+    journal.append((&JournalRecord::Ended(row(1, 1))).into()).unwrap();
     journal.close().unwrap();
     assert!(segment_files(directory.path()).is_empty());
     drop(journal);
     let journal = open(directory.path(), &store);
-    journal.append(&JournalRecord::Ended(row(2, 1))).unwrap();
+    journal.append((&JournalRecord::Ended(row(2, 1))).into()).unwrap();
     journal.close().unwrap();
     assert_eq!(rows(&store), [row(1, 1), row(2, 1)]);
 }
@@ -192,7 +206,7 @@ fn is_not_misled_by_the_checkpoint_of_another_journal() {
     let other = tempfile::tempdir().unwrap();
     let journal = open(other.path(), &store);
     for number in 2..=9 {
-        journal.append(&JournalRecord::Ended(row(number, 1))).unwrap();
+        journal.append((&JournalRecord::Ended(row(number, 1))).into()).unwrap();
     }
     journal.close().unwrap();
     open(picture.path(), &store).close().unwrap();
@@ -246,19 +260,19 @@ fn refuses_new_work_when_full_but_takes_the_end_of_old_work() {
     let journal = MmapJournal::open(settings, stubborn.clone(), store.clone()).unwrap();
     let mut begun_rows = 0;
     let refused = loop {
-        match journal.append(&JournalRecord::Begun(begun(begun_rows, 1))) {
+        match journal.append((&JournalRecord::Begun(begun(begun_rows, 1))).into()) {
             Ok(()) => begun_rows += 1,
             Err(fault) => break fault,
         }
     };
     assert!(matches!(refused, StoreError::Full(_)), "{refused}");
     for number in 0..begun_rows / 2 {
-        journal.append(&JournalRecord::Ended(row(number, 1))).unwrap();
+        journal.append((&JournalRecord::Ended(row(number, 1))).into()).unwrap();
     }
     let refused_request = JournalRecord::Ended(row(begun_rows, 0));
-    assert!(matches!(journal.append(&refused_request), Err(StoreError::Full(_))));
+    assert!(matches!(journal.append((&refused_request).into()), Err(StoreError::Full(_))));
     assert!(matches!(
-        journal.append(&JournalRecord::Begun(begun(begun_rows, 1))),
+        journal.append((&JournalRecord::Begun(begun(begun_rows, 1))).into()),
         Err(StoreError::Full(_))
     ));
     stubborn.refuses.store(false, Ordering::Relaxed);
@@ -274,7 +288,7 @@ fn tries_again_until_the_store_takes_the_rows() {
     let stubborn = Stubborn::new(store.clone());
     let journal =
         MmapJournal::open(settings(directory.path()), stubborn.clone(), store.clone()).unwrap();
-    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    journal.append((&JournalRecord::Ended(row(1, 1))).into()).unwrap();
     assert!(matches!(journal.flush(), Err(StoreError::Unavailable(_))));
     stubborn.refuses.store(false, Ordering::Relaxed);
     while journal.flush().is_err() {}
@@ -290,9 +304,9 @@ fn deletes_stored_segments_while_a_long_attempt_is_open() {
     settings.max_segments = 4;
     let journal = MmapJournal::open(settings, store.clone(), store.clone()).unwrap();
     let first = segment_files(directory.path()).remove(0);
-    journal.append(&JournalRecord::Begun(begun(0, 1))).unwrap();
+    journal.append((&JournalRecord::Begun(begun(0, 1))).into()).unwrap();
     for number in 1..=4_000 {
-        journal.append(&JournalRecord::Ended(row(number, 1))).unwrap();
+        journal.append((&JournalRecord::Ended(row(number, 1))).into()).unwrap();
         if number % 250 == 0 {
             journal.flush().unwrap();
         }
@@ -306,7 +320,7 @@ fn deletes_stored_segments_while_a_long_attempt_is_open() {
     assert_eq!(second.settled_as_crash(), 1);
     drop(second);
     assert_eq!(after.request(row(0, 1).request_id).unwrap().len(), 1);
-    journal.append(&JournalRecord::Ended(row(0, 1))).unwrap();
+    journal.append((&JournalRecord::Ended(row(0, 1))).into()).unwrap();
     journal.close().unwrap();
     assert_eq!(rows(&store).len(), 4_001);
     assert!(segment_files(directory.path()).is_empty());
@@ -317,7 +331,7 @@ fn keeps_the_segments_of_attempts_that_nobody_ended() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(MemoryStore::new());
     let journal = open(directory.path(), &store);
-    journal.append(&JournalRecord::Begun(begun(1, 1))).unwrap();
+    journal.append((&JournalRecord::Begun(begun(1, 1))).into()).unwrap();
     journal.close().unwrap();
     drop(journal);
     let journal = open(directory.path(), &store);
@@ -339,8 +353,8 @@ fn flushes_to_disk_on_demand_from_many_threads() {
             scope.spawn(move || {
                 for number in 0..200 {
                     let row = row(thread * 1_000 + number, 1);
-                    journal.append(&JournalRecord::Begun(row.clone())).unwrap();
-                    journal.append(&JournalRecord::Ended(row)).unwrap();
+                    journal.append((&JournalRecord::Begun(row.clone())).into()).unwrap();
+                    journal.append((&JournalRecord::Ended(row)).into()).unwrap();
                     if number % 50 == 0 {
                         journal.sync().unwrap();
                     }
@@ -356,7 +370,7 @@ fn flushes_to_disk_on_demand_from_many_threads() {
 fn removes_a_temporary_journal() {
     let store = Arc::new(MemoryStore::new());
     let journal = MmapJournal::open_temporary(store.clone(), store.clone()).unwrap();
-    journal.append(&JournalRecord::Ended(row(1, 1))).unwrap();
+    journal.append((&JournalRecord::Ended(row(1, 1))).into()).unwrap();
     journal.close().unwrap();
     assert_eq!(rows(&store), [row(1, 1)]);
 }
@@ -389,7 +403,7 @@ fn model(records: &[JournalRecord]) -> Vec<UsageRow> {
                 open.remove(&(row.request_id, row.attempt));
                 ended.insert((row.request_id, row.attempt), row.clone());
             }
-            JournalRecord::Bound(_) => {}
+            JournalRecord::Bound(_) | JournalRecord::Unbound(..) => {}
         }
     }
     let requests: Vec<_> = open.keys().copied().collect();

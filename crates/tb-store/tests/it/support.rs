@@ -41,7 +41,7 @@ pub(crate) fn row(number: u64, attempt: u32) -> UsageRow {
             reasoning: 6,
         },
         cost: Cost::Measured(NanoUsd(1_000)),
-        price_version: "2026-11-23".to_owned(),
+        price_version: "2026-11-23".into(),
         ttft_ms: Some(12),
         duration_ms: 345,
         overhead_us: 67,

@@ -9,7 +9,7 @@ use tb_core::Surface;
 use tb_providers::{AnswerShape, Decoded, ErrorClass, UpstreamError, WireRequest, dialect};
 
 use super::failure::Failure;
-use crate::client::{Upstream, UpstreamBody};
+use crate::client::{Place, Upstream, UpstreamBody};
 use crate::engine::Engine;
 use crate::runtime::RunningTarget;
 use crate::simulated;
@@ -76,17 +76,26 @@ impl Attempt<'_> {
             let shared = &self.engine.shared;
             return simulated::send(settings, &wire, shared.roll(), shared.random()).await;
         }
-        self.engine.client.send(&provider.base_url, provider.connect_timeout, wire).await
+        let place = Place {
+            base_url: &provider.base_url,
+            host: &self.target.host_header,
+            connect_timeout: provider.connect_timeout,
+        };
+        self.engine.client.send(place, wire).await
     }
 
     async fn content(&self, mut upstream: Upstream) -> Result<Received, Failure> {
         if upstream.headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
-            return Err(Failure::Provider(malformed("it is compressed although that was not asked")));
+            return Err(Failure::Provider(malformed(
+                "it is compressed although that was not asked",
+            )));
         }
         let content_type = content_type(&upstream.headers);
         let content = if content_type.starts_with("text/event-stream") {
             if !self.stream {
-                return Err(Failure::Provider(malformed("it is a stream, a whole answer was asked")));
+                return Err(Failure::Provider(malformed(
+                    "it is a stream, a whole answer was asked",
+                )));
             }
             let decoder = dialect(self.target.provider.dialect)
                 .stream(self.shape, self.target.model.as_str());

@@ -36,9 +36,9 @@ impl Failure {
                 | ErrorClass::BadCredentials
                 | ErrorClass::ModelNotFound
                 | ErrorClass::Malformed => true,
-                ErrorClass::ContextTooLong
-                | ErrorClass::ContentPolicy
-                | ErrorClass::BadRequest => false,
+                ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest => {
+                    false
+                }
             },
         }
     }
@@ -94,9 +94,7 @@ impl Failure {
         match self {
             Self::Refused(refusal) => refusal,
             Self::Deadline => Refusal::Deadline("The deadline of this request passed."),
-            Self::FirstByte => {
-                Refusal::Deadline("The provider did not begin to answer in time.")
-            }
+            Self::FirstByte => Refusal::Deadline("The provider did not begin to answer in time."),
             Self::Send(_) => Refusal::Exhausted { trace, retried },
             Self::Provider(error) => match error.class {
                 ErrorClass::RateLimit

@@ -1,0 +1,52 @@
+//! The names of our headers, made once: looking a name up by its text costs a parse.
+
+use http::HeaderName;
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $constant:ident = $text:literal;)*) => {
+        $($(#[$doc])* pub const $constant: HeaderName = HeaderName::from_static($text);)*
+    };
+}
+
+names! {
+    /// What the call is for.
+    PURPOSE = "x-tollbar-purpose";
+    /// The end user of the caller.
+    USER = "x-tollbar-user";
+    /// The class of the data; may only tighten.
+    DATA_CLASS = "x-tollbar-data-class";
+    /// A shorter deadline.
+    TIMEOUT_MS = "x-tollbar-timeout-ms";
+    /// The provider that answered.
+    PROVIDER = "x-tollbar-provider";
+    /// What the client named.
+    MODEL_REQUESTED = "x-tollbar-model-requested";
+    /// What was sent to the provider.
+    MODEL_RESOLVED = "x-tollbar-model-resolved";
+    /// What the provider says it served.
+    MODEL_SERVED = "x-tollbar-model-served";
+    /// The trace of attempts.
+    ATTEMPTS = "x-tollbar-attempts";
+    /// What the cache did.
+    CACHE = "x-tollbar-cache";
+    /// How far the answer is from what was asked.
+    DEGRADED = "x-tollbar-degraded";
+    /// The cost of a whole answer.
+    COST_USD = "x-tollbar-cost-usd";
+    /// What the gateway itself added.
+    OVERHEAD_MS = "x-tollbar-overhead-ms";
+    /// Request fields that the provider's dialect cannot express.
+    DROPPED_FIELDS = "x-tollbar-dropped-fields";
+    /// The request's id.
+    REQUEST_ID = "x-request-id";
+    /// Whether the SDK should try again.
+    SHOULD_RETRY = "x-should-retry";
+    /// Milliseconds after which to try again.
+    RETRY_AFTER_MS = "retry-after-ms";
+    /// Tells proxies not to hold a stream back.
+    ACCEL_BUFFERING = "x-accel-buffering";
+    /// A credential, in the second place for it.
+    X_API_KEY = "x-api-key";
+    /// A credential, in the third place for it.
+    API_KEY = "api-key";
+}
