@@ -152,7 +152,7 @@ pub struct AnswerFacts {
     pub served_model: Option<String>,
     /// The id of a stored response (Responses API).
     pub response_id: Option<String>,
-    /// Bytes of text and arguments produced, for estimates.
+    /// Bytes of text and arguments produced, for estimates; 0 in whole answers with counts.
     pub output_bytes: u64,
     /// Some output for the client (text, tool call, audio) was seen.
     pub output_seen: bool,
