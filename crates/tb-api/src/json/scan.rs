@@ -48,13 +48,15 @@ pub(super) struct Member {
     /// The value without white space around it.
     pub(super) value: Span,
     pub(super) kind: Kind,
+    /// The key holds a backslash.
+    pub(super) escaped: bool,
 }
 
 impl Member {
     /// Whether the key, decoded, is `key`.
     pub(super) fn is(&self, bytes: &[u8], key: &str) -> bool {
         let raw = self.key.of(bytes);
-        raw == key.as_bytes() || (raw.contains(&b'\\') && *unescape(raw) == *key.as_bytes())
+        if self.escaped { *unescape(raw) == *key.as_bytes() } else { raw == key.as_bytes() }
     }
 }
 
@@ -289,7 +291,7 @@ impl Scanner<'_> {
         }
         self.keys.push(key);
         if self.frames.len() == 1 {
-            self.index.members.push(Member { key, value: key, kind: Kind::Null });
+            self.index.members.push(Member { key, value: key, kind: Kind::Null, escaped });
         }
         Ok(())
     }

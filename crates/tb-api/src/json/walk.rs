@@ -90,7 +90,8 @@ pub(super) fn members(bytes: &[u8], open: usize) -> impl Iterator<Item = Member>
         let end = skip_value(bytes, start);
         at = end;
         let kind = kind_of(*bytes.get(start)?);
-        Some(Member { key, value: Span::new(start, end), kind })
+        let escaped = key.of(bytes).contains(&b'\\');
+        Some(Member { key, value: Span::new(start, end), kind, escaped })
     })
 }
 
