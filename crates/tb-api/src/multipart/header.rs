@@ -21,6 +21,10 @@ pub(super) fn boundary(content_type: &str) -> Result<Vec<u8>, MultipartError> {
     let mut boundary = None;
     for param in Params(params) {
         let (name, value, _) = param?;
+        // `boundary*`, `boundary*0` (RFC 2231): some readers take them for the boundary.
+        if name.contains(&b'*') {
+            return Err(MultipartError("the content type has a parameter with `*`"));
+        }
         if name.eq_ignore_ascii_case(b"boundary") && boundary.replace(value).is_some() {
             return Err(MultipartError("the content type has two boundaries"));
         }
@@ -86,10 +90,11 @@ fn disposition(value: &[u8]) -> Result<Described, MultipartError> {
             if name.replace(value).is_some() {
                 return Err(MultipartError("a part has two names"));
             }
-        } else if key.eq_ignore_ascii_case(b"name*") {
-            return Err(MultipartError("a part's name is given as name*"));
         } else if key.eq_ignore_ascii_case(b"filename") || key.eq_ignore_ascii_case(b"filename*") {
             is_file = true;
+        } else if key.contains(&b'*') {
+            // `name*`, `name*0`, `name*0*` (RFC 2231): some readers take them for the name.
+            return Err(MultipartError("a part has a parameter with `*`"));
         }
     }
     let name = name.filter(|name| !name.is_empty()).ok_or(MultipartError("a part has no name"))?;

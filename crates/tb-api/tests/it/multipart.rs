@@ -108,6 +108,8 @@ fn refuses_what_can_be_read_in_two_ways() {
         "name=a; name=b",
         "name*=utf-8''model",
         "name=x; name*=utf-8''model",
+        "name=file; name*0*=utf-8''model",
+        "name=file; name*0=model",
         r#"name="mo\del""#,
         "name=x\r\nContent-Disposition: form-data; name=model",
         "name=x\r\n name=y",
@@ -223,5 +225,15 @@ proptest! {
         let changed = Form::parse(TYPE, form.with_text("MODEL", &other)).unwrap();
         prop_assert_eq!(changed.text("MODEL"), Some(other.as_str()));
         prop_assert_eq!(changed.with_text("MODEL", &model), form.body().clone());
+    }
+}
+
+#[test]
+fn refuses_boundaries_that_readers_understand_differently() {
+    let body = Bytes::from_static(b"--AA\r\ncontent-disposition: form-data; name=x\r\n\r\ny\r\n--AA--\r\n");
+    assert!(Form::parse("multipart/form-data; boundary=AA", body.clone()).is_ok());
+    for more in ["boundary*=utf-8''BB", "boundary*0=BB", "boundary*0*=utf-8''BB", "charset*=x"] {
+        let content_type = format!("multipart/form-data; boundary=AA; {more}");
+        assert!(Form::parse(&content_type, body.clone()).is_err(), "{more}");
     }
 }

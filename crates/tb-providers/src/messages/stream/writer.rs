@@ -13,6 +13,10 @@ use crate::UpstreamError;
 use crate::error::malformed_stream;
 use crate::pivot::{MAX_EVENT_BYTES, count_at, text_at};
 
+/// Tool calls in one answer. Vendors allow 128 tools and send a few calls; each delta looks
+/// through the open ones.
+const MAX_CALLS: usize = 1_024;
+
 /// The block that is open.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Open {
@@ -111,6 +115,9 @@ impl Writer {
             return Ok(());
         }
         if known.is_none() {
+            if self.calls.len() + self.closed.len() >= MAX_CALLS {
+                return Err(malformed_stream("it has more than 1,024 tool calls"));
+            }
             self.calls.push_back(Call { chat_index, ..Call::default() });
         }
         let position = known.unwrap_or(self.calls.len().saturating_sub(1));
@@ -326,5 +333,16 @@ mod tests {
     fn a_call_without_arguments_ends_with_the_stream_and_text_behind_it_is_kept() {
         let expected = ["start a", "stop", "start text", "+so", "stop"];
         assert_eq!(written(&[(0, Some("a"), "")], "so"), expected);
+    }
+
+    #[test]
+    fn the_calls_of_an_answer_are_bounded() {
+        let mut writer = Writer::default();
+        let mut out = Vec::new();
+        let refused = (0..5_000).position(|index| {
+            let delta = json!({"index": index, "function": {"arguments": "{"}});
+            writer.tool(&delta, &mut out).is_err()
+        });
+        assert_eq!(refused, Some(MAX_CALLS));
     }
 }
