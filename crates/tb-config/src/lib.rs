@@ -1,6 +1,6 @@
 //! The operator's file made into a checked, immutable snapshot.
 //!
-//! [`load`] reads one TOML file (or none), the `TOLLBAR_*` variables and the command line's
+//! [`load()`] reads one TOML file (or none), the `TOLLBAR_*` variables and the command line's
 //! [`Overrides`], and gives either a [`Loaded`] configuration or a [`Report`] with every fault
 //! that was found, each with its place, what to do about it and the nearest valid name. A
 //! configuration is applied whole or not at all.
@@ -36,6 +36,7 @@ pub use codes::{Code, Severity};
 pub use effective::{EffectiveValue, effective};
 pub use environment::{Environment, FixedEnvironment, SystemEnvironment};
 pub use load::{Loaded, Overrides, Source, load};
+pub use nearest::nearest;
 pub use report::{Diagnostic, Position, Report};
 pub use schema::{reference, schema};
 pub use snapshot::*;

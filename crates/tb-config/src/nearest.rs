@@ -2,7 +2,8 @@
 
 /// The candidate nearest to `word`, if it is near enough to be meant: at most one edit for
 /// every three characters, and at least one.
-pub(crate) fn nearest<'a>(
+#[must_use]
+pub fn nearest<'a>(
     word: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<String> {

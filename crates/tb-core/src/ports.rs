@@ -252,6 +252,12 @@ pub trait Journal: Send + Sync {
     /// When the disk fails.
     fn sync(&self) -> Result<(), StoreError>;
 
+    /// Whether [`Journal::sync`] must succeed before an answer may be complete
+    /// (`durability = "power"`).
+    fn is_durable_on_power_loss(&self) -> bool {
+        false
+    }
+
     /// Milliseconds by which the store lags behind the journal.
     fn lag_ms(&self) -> u64;
 }

@@ -8,6 +8,7 @@ use arc_swap::ArcSwap;
 use tb_config::Snapshot;
 use tb_core::ports::{Journal, ResponseStore};
 use tb_core::{Clock, KeyRing, RequestId};
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::bindings::Bindings;
@@ -50,6 +51,9 @@ pub(crate) struct Shared {
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tasks: TaskTracker,
     draining: AtomicBool,
+    aborting: AtomicBool,
+    /// Wakes what waits for `aborting`.
+    aborted: CancellationToken,
     dice: AtomicU64,
     id_salt: u64,
 }
@@ -70,6 +74,8 @@ impl Engine {
             metrics: parts.metrics,
             tasks: tasks.clone(),
             draining: AtomicBool::new(false),
+            aborting: AtomicBool::new(false),
+            aborted: CancellationToken::new(),
             dice: AtomicU64::new(low),
             id_salt: high,
         };
@@ -136,6 +142,13 @@ impl Engine {
         self.shared.draining.store(true, Ordering::Release);
     }
 
+    /// Ends every running stream with an error event (`gateway_stopping`): for the end of the
+    /// drain time-out. A stream that begins later ends the same way.
+    pub fn abort_streams(&self) {
+        self.shared.aborting.store(true, Ordering::Release);
+        self.shared.aborted.cancel();
+    }
+
     /// Whether the process is about to stop.
     #[must_use]
     pub fn is_draining(&self) -> bool {
@@ -163,6 +176,16 @@ impl Engine {
 }
 
 impl Shared {
+    /// Whether running streams must end now.
+    pub(crate) fn is_aborting(&self) -> bool {
+        self.aborting.load(Ordering::Acquire)
+    }
+
+    /// What becomes cancelled when running streams must end.
+    pub(crate) fn aborted(&self) -> &CancellationToken {
+        &self.aborted
+    }
+
     /// 64 uniformly distributed bits (splitmix64; ids and dice, nothing secret).
     pub(crate) fn random(&self) -> u64 {
         let mut z = self.dice.fetch_add(0x9E37_79B9_7F4A_7C15, Ordering::Relaxed);
@@ -182,5 +205,11 @@ impl Shared {
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Engine").finish_non_exhaustive()
+    }
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").finish_non_exhaustive()
     }
 }

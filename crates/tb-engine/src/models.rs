@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::engine::Engine;
 use crate::refusal::{Refusal, Refused};
 use crate::request::RequestHead;
-use crate::stages::admit::{Admitted, count_unadmitted, identify_admitted};
+use crate::stages::admit::{Admitted, count_answered, count_unadmitted, identify_admitted};
 
 /// A model as clients see it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +29,10 @@ pub fn list_models(engine: &Engine, head: &RequestHead) -> Result<Vec<ModelEntry
     };
     if head.path_id.is_some() && entries.is_empty() {
         let message = "There is no such model for this key.".to_owned();
-        return Err(Refusal::caller(404, "model_not_found", "model", message).into());
+        let refusal = Refusal::caller(404, "model_not_found", "model", message);
+        return Err(count_unadmitted(engine, head, refusal));
     }
+    count_answered(engine, head);
     Ok(entries)
 }
 

@@ -36,11 +36,11 @@ pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Ref
     let (admitted, mut settlement) =
         admit(engine, &head).map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
     match answer(engine, &head, body, admitted, &mut settlement).await {
-        Ok(answer) => Ok(deliver(engine, &head, answer, settlement).await),
+        Ok(answer) => deliver(engine, &head, answer, settlement).await,
         Err(refused) => {
             settlement.refuse(&refused.refusal);
             if let Some(on_disk) = settlement.on_disk() {
-                // A failure is logged where it happens; the answer is the same.
+                // A failure is logged where it happens; a refusal it is in any case.
                 let _ = on_disk.await;
             }
             Err(refused)

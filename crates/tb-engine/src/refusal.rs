@@ -4,6 +4,9 @@ use tb_api::error::ApiError;
 use tb_core::KeyRefusal;
 use tb_providers::{EncodeError, ErrorClass, UpstreamError};
 
+/// The wait that is told where nobody said how long: an overload of a moment.
+const DEFAULT_RETRY_AFTER_MS: u64 = 1_000;
+
 /// The end of a request that got no answer. [`Refusal::api_error`] says what may be said
 /// outside; nothing in here holds text of a request or a secret.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +44,6 @@ pub enum Refusal {
     Exhausted {
         /// What was tried, as in `x-tollbar-attempts`.
         trace: String,
-        /// More than one attempt was made: the gateway has spent its own tries.
-        retried: bool,
     },
     /// Every key of the provider was refused.
     #[error("the provider refused every key")]
@@ -56,6 +57,9 @@ pub enum Refusal {
     /// The journal cannot take the record, so the request may not be served.
     #[error("the journal is unavailable")]
     AuditUnavailable,
+    /// The gateway is stopping and can wait no longer for the end of this answer.
+    #[error("the gateway is stopping")]
+    Stopping,
     /// A fault of ours.
     #[error("internal error")]
     Internal(&'static str),
@@ -78,14 +82,13 @@ impl Refusal {
             Self::Key(KeyRefusal::Revoked) => "key_revoked".to_owned(),
             Self::Key(KeyRefusal::Network) => "network_not_allowed".to_owned(),
             Self::Policy { code, .. } | Self::Caller { code, .. } => (*code).to_owned(),
-            Self::Provider(error) => {
-                error.code.clone().unwrap_or_else(|| format!("provider_{}", error.status))
-            }
+            Self::Provider(error) => error_code(error),
             Self::Exhausted { .. } => "upstream_exhausted".to_owned(),
             Self::CredentialsExhausted => "upstream_credentials_exhausted".to_owned(),
             Self::Deadline(_) => "deadline_exceeded".to_owned(),
             Self::Overloaded(_) => "overloaded".to_owned(),
             Self::AuditUnavailable => "audit_unavailable".to_owned(),
+            Self::Stopping => "gateway_stopping".to_owned(),
             Self::Internal(_) => "internal_error".to_owned(),
         }
     }
@@ -103,6 +106,7 @@ impl Refusal {
             Self::Deadline(_) => "gateway_deadline",
             Self::Overloaded(_) => "gateway_overloaded",
             Self::AuditUnavailable => "gateway_audit",
+            Self::Stopping => "gateway_stopping",
             Self::Internal(_) => "gateway_internal",
         }
     }
@@ -131,17 +135,21 @@ impl Refusal {
     #[must_use]
     pub fn retry_after_ms(&self) -> Option<u64> {
         match self {
-            Self::Provider(error) => error.retry_after_ms,
-            Self::Overloaded(_) | Self::AuditUnavailable => Some(1_000),
+            Self::Provider(error) => error
+                .retry_after_ms
+                .or_else(|| matches!(error.status, 429 | 503).then_some(DEFAULT_RETRY_AFTER_MS)),
+            Self::Overloaded(_) | Self::AuditUnavailable | Self::Stopping => {
+                Some(DEFAULT_RETRY_AFTER_MS)
+            }
             _ => None,
         }
     }
 
-    /// What `x-should-retry` says: `Some(false)` once the gateway has spent its own tries.
+    /// What `x-should-retry` says of this end alone; see [`Refused::should_retry`].
     #[must_use]
     pub fn should_retry(&self) -> Option<bool> {
         match self {
-            Self::Exhausted { retried: true, .. } | Self::CredentialsExhausted => Some(false),
+            Self::CredentialsExhausted => Some(false),
             Self::Provider(error) if error.class == ErrorClass::QuotaExhausted => Some(false),
             _ => None,
         }
@@ -158,7 +166,7 @@ impl Refusal {
                 (502, "upstream_error".to_owned(), "provider")
             }
             Self::Deadline(_) => (504, "timeout_error".to_owned(), "gateway"),
-            Self::Overloaded(_) | Self::AuditUnavailable => {
+            Self::Overloaded(_) | Self::AuditUnavailable | Self::Stopping => {
                 (503, "overloaded_error".to_owned(), "gateway")
             }
             Self::Internal(_) => (500, "server_error".to_owned(), "gateway"),
@@ -181,6 +189,11 @@ impl Refusal {
             Self::AuditUnavailable => {
                 "The gateway cannot record this request now, so it does not serve it.".to_owned()
             }
+            Self::Stopping => {
+                "The gateway is stopping and could not wait for the end of this answer. Send the \
+                 request again."
+                    .to_owned()
+            }
             Self::Internal(_) => {
                 "The gateway failed. The request id names it in the logs.".to_owned()
             }
@@ -199,6 +212,21 @@ impl From<EncodeError> for Refusal {
                 Self::caller(400, "invalid_request", param, message.clone())
             }
         }
+    }
+}
+
+/// The longest code of a provider that is taken over.
+const MAX_CODE_BYTES: usize = 64;
+
+/// The code of a provider's error, which stands in rows: a word, or `provider_` and its status.
+pub(crate) fn error_code(error: &UpstreamError) -> String {
+    let is_word = |code: &&String| {
+        (1..=MAX_CODE_BYTES).contains(&code.len())
+            && code.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'))
+    };
+    match error.code.as_ref().filter(is_word) {
+        Some(code) => code.clone(),
+        None => format!("provider_{}", error.status),
     }
 }
 
@@ -233,10 +261,56 @@ pub struct Refused {
     pub refusal: Refusal,
     /// The trace of attempts, when there were any.
     pub attempts: Option<http::HeaderValue>,
+    /// More than one attempt was made: the gateway has spent its own tries.
+    pub retried: bool,
+}
+
+impl Refused {
+    /// What `x-should-retry` says: `Some(false)` once the gateway has spent its own tries, or
+    /// when another try cannot help.
+    #[must_use]
+    pub fn should_retry(&self) -> Option<bool> {
+        if self.retried { Some(false) } else { self.refusal.should_retry() }
+    }
 }
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, attempts: None }
+        Self { refusal, attempts: None, retried: false }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(code: Option<&str>) -> UpstreamError {
+        let code = code.map(str::to_owned);
+        UpstreamError { code, ..tb_providers::error::failure(ErrorClass::RateLimit, 429, "slow") }
+    }
+
+    #[test]
+    fn a_code_that_is_no_word_gives_way_to_the_status() {
+        assert_eq!(error_code(&error(Some("rate_limit.tokens-1"))), "rate_limit.tokens-1");
+        let long = "x".repeat(65);
+        for code in [None, Some(""), Some("two words"), Some("gr\u{fc}n"), Some(long.as_str())] {
+            assert_eq!(error_code(&error(code)), "provider_429");
+        }
+    }
+
+    #[test]
+    fn a_provider_that_is_busy_without_a_hint_is_asked_again_in_a_second() {
+        let wait = |error| Refusal::Provider(Box::new(error)).retry_after_ms();
+        assert_eq!(wait(error(None)), Some(1_000));
+        assert_eq!(wait(UpstreamError { retry_after_ms: Some(7), ..error(None) }), Some(7));
+        assert_eq!(wait(UpstreamError { status: 400, ..error(None) }), None);
+    }
+
+    #[test]
+    fn nothing_is_worth_a_retry_once_the_gateway_has_spent_its_own() {
+        let mut refused = Refused::from(Refusal::Provider(Box::new(error(None))));
+        assert_eq!(refused.should_retry(), None);
+        refused.retried = true;
+        assert_eq!(refused.should_retry(), Some(false));
     }
 }

@@ -1,17 +1,19 @@
 //! A configuration snapshot made ready to serve: targets with their metric series and header
 //! values made once, so that a request allocates none of them.
 
+mod series;
+
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use http::HeaderValue;
-use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::histogram::Histogram;
 use tb_config::{Model, Provider, Snapshot, Target};
-use tb_core::{Cost, EndReason, ModelName, NanoUsd, Price, PriceTable, Surface, TokenCounts};
+use tb_core::{ModelName, Price, PriceTable, ProviderName, Secret, Surface};
 
-use crate::metrics::{Labels, Metrics, MoneyCounter};
+pub(crate) use self::series::{Outcome, Series};
+use crate::metrics::Metrics;
 
 /// The label value for everything that the configuration does not name.
 const OTHER: &str = "other";
@@ -23,6 +25,8 @@ pub(crate) struct Runtime {
     models: HashMap<ModelName, Arc<RunningModel>>,
     /// The series of requests that never reached a target.
     pub(crate) no_target: Arc<Series>,
+    /// The series of models called as `provider/model`, by provider, made when first needed.
+    direct: RwLock<HashMap<ProviderName, Arc<Series>>>,
     metrics: Arc<Metrics>,
     /// `overhead_seconds` by route, in the order of [`Surface::ALL`].
     overhead: Vec<Histogram>,
@@ -53,16 +57,32 @@ pub(crate) struct RunningTarget {
     pub(crate) price: Option<Price>,
 }
 
+impl RunningTarget {
+    /// The provider's key at this place, the first one by default; `None` for servers without
+    /// keys.
+    pub(crate) fn api_key(&self, index: Option<u32>) -> Option<&Secret> {
+        let index = usize::try_from(index.unwrap_or(0)).ok()?;
+        self.provider.api_keys.get(index)
+    }
+
+    /// Whether the provider still has the key at this place.
+    pub(crate) fn has_key(&self, index: u32) -> bool {
+        let unkeyed = self.provider.api_keys.is_empty() && index == 0;
+        unkeyed || self.api_key(Some(index)).is_some()
+    }
+}
+
 impl Runtime {
     pub(crate) fn new(snapshot: Arc<Snapshot>, metrics: &Arc<Metrics>) -> Self {
         let models = snapshot
             .models
             .iter()
             .map(|(name, model)| {
-                (
-                    name.clone(),
-                    Arc::new(running_model(Arc::clone(model), true, &snapshot.prices, metrics)),
-                )
+                let series = |provider: &Provider| {
+                    Arc::new(Series::new(name.as_str(), provider.name.as_str(), metrics))
+                };
+                let model = Arc::clone(model);
+                (name.clone(), Arc::new(running_model(model, true, &snapshot.prices, series)))
             })
             .collect();
         let no_target = Arc::new(Series::new(OTHER, OTHER, metrics));
@@ -73,7 +93,8 @@ impl Runtime {
                 metrics.overhead.get_or_create(&labels).clone()
             })
             .collect();
-        Self { snapshot, models, no_target, metrics: Arc::clone(metrics), overhead }
+        let (direct, metrics) = (RwLock::default(), Arc::clone(metrics));
+        Self { snapshot, models, no_target, direct, metrics, overhead }
     }
 
     /// Records what the gateway itself added to a request.
@@ -89,7 +110,19 @@ impl Runtime {
             return Some(Arc::clone(running));
         }
         let model = self.snapshot.model(name)?;
-        Some(Arc::new(running_model(model, false, &self.snapshot.prices, &self.metrics)))
+        let series = |provider: &Provider| self.direct_series(&provider.name);
+        Some(Arc::new(running_model(model, false, &self.snapshot.prices, series)))
+    }
+
+    fn direct_series(&self, provider: &ProviderName) -> Arc<Series> {
+        let known =
+            self.direct.read().unwrap_or_else(PoisonError::into_inner).get(provider).cloned();
+        known.unwrap_or_else(|| {
+            let mut direct = self.direct.write().unwrap_or_else(PoisonError::into_inner);
+            let made = direct.entry(provider.clone());
+            let series = || Arc::new(Series::new(OTHER, provider.as_str(), &self.metrics));
+            Arc::clone(made.or_insert_with(series))
+        })
     }
 }
 
@@ -97,29 +130,23 @@ fn running_model(
     model: Arc<Model>,
     configured: bool,
     prices: &PriceTable,
-    metrics: &Arc<Metrics>,
+    series: impl Fn(&Provider) -> Arc<Series>,
 ) -> RunningModel {
-    let label = if configured { model.name.as_str() } else { OTHER };
     let targets = model
         .targets
         .iter()
-        .map(|target| Arc::new(running_target(target, label, prices, metrics)))
+        .map(|target| Arc::new(running_target(target, prices, series(&target.provider))))
         .collect();
     let name_header = header(model.name.as_str());
     RunningModel { model, targets, name_header, configured }
 }
 
-fn running_target(
-    target: &Target,
-    model_label: &str,
-    prices: &PriceTable,
-    metrics: &Arc<Metrics>,
-) -> RunningTarget {
+fn running_target(target: &Target, prices: &PriceTable, series: Arc<Series>) -> RunningTarget {
     RunningTarget {
         provider: Arc::clone(&target.provider),
         model: target.model.clone(),
         weight: target.weight,
-        series: Arc::new(Series::new(model_label, target.provider.name.as_str(), metrics)),
+        series,
         provider_header: header(target.provider.name.as_str()),
         model_header: header(target.model.as_str()),
         host_header: header(&target.provider.base_url.authority()),
@@ -130,156 +157,4 @@ fn running_target(
 /// A header value; names outside visible ASCII are shown as `other`.
 fn header(text: &str) -> HeaderValue {
     HeaderValue::from_str(text).unwrap_or(HeaderValue::from_static(OTHER))
-}
-
-/// The metric series of one (model, provider), looked up once.
-#[derive(Debug)]
-pub(crate) struct Series {
-    model: String,
-    provider: String,
-    metrics: Arc<Metrics>,
-    requests: RwLock<HashMap<Outcome, (Counter, Histogram)>>,
-    attempts_ok: Counter,
-    cost_measured: MoneyCounter,
-    tokens: [Counter; 5],
-    pub(crate) time_to_first_token: Histogram,
-    pub(crate) inter_token: Histogram,
-}
-
-/// What tells the series of `requests_total` apart within one target.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(crate) struct Outcome {
-    pub(crate) surface: Surface,
-    /// 2 for 200–299 and so on.
-    pub(crate) status_class: u16,
-    pub(crate) error_type: &'static str,
-    pub(crate) stream: bool,
-}
-
-/// Direction and kind of [`Series::tokens`], in order.
-const TOKEN_KINDS: [(&str, &str); 5] = [
-    ("input", "fresh"),
-    ("input", "cache_read"),
-    ("input", "cache_write"),
-    ("output", "visible"),
-    ("output", "reasoning"),
-];
-
-impl Series {
-    fn new(model: &str, provider: &str, metrics: &Arc<Metrics>) -> Self {
-        let target = labels(model, provider);
-        Self {
-            model: model.to_owned(),
-            provider: provider.to_owned(),
-            metrics: Arc::clone(metrics),
-            requests: RwLock::default(),
-            attempts_ok: metrics
-                .upstream_attempts
-                .get_or_create(&with(&target, &[("outcome", "ok")]))
-                .clone(),
-            cost_measured: metrics
-                .cost_usd
-                .get_or_create(&with(&target, &[("source", "provider_usage")]))
-                .clone(),
-            tokens: TOKEN_KINDS.map(|(direction, kind)| {
-                let labels = with(&target, &[("direction", direction), ("kind", kind)]);
-                metrics.tokens.get_or_create(&labels).clone()
-            }),
-            time_to_first_token: metrics.time_to_first_token.get_or_create(&target).clone(),
-            inter_token: metrics.inter_token.get_or_create(&target).clone(),
-        }
-    }
-
-    /// Counts the end of a request.
-    pub(crate) fn count_request(&self, outcome: Outcome, seconds: f64) {
-        if let Ok(known) = self.requests.read()
-            && let Some((counter, histogram)) = known.get(&outcome)
-        {
-            counter.inc();
-            histogram.observe(seconds);
-            return;
-        }
-        let labels = with(
-            &labels(&self.model, &self.provider),
-            &[
-                ("route", outcome.surface.label()),
-                ("stream", if outcome.stream { "true" } else { "false" }),
-            ],
-        );
-        let histogram = self.metrics.request_duration.get_or_create(&labels).clone();
-        let status_class = format!("{}xx", outcome.status_class);
-        let labels =
-            with(&labels, &[("status_class", &status_class), ("error_type", outcome.error_type)]);
-        let counter = self.metrics.requests.get_or_create(&labels).clone();
-        counter.inc();
-        histogram.observe(seconds);
-        if let Ok(mut known) = self.requests.write() {
-            known.insert(outcome, (counter, histogram));
-        }
-    }
-
-    /// Counts one attempt; `outcome` is `ok` or the label of an error class.
-    pub(crate) fn count_attempt(&self, outcome: &'static str) {
-        if outcome == "ok" {
-            self.attempts_ok.inc();
-            return;
-        }
-        let labels = with(&labels(&self.model, &self.provider), &[("outcome", outcome)]);
-        self.metrics.upstream_attempts.get_or_create(&labels).inc();
-    }
-
-    /// Counts the end of a stream.
-    pub(crate) fn count_stream_end(&self, reason: EndReason) {
-        let labels = vec![("end_reason", reason.as_str().to_owned())];
-        self.metrics.streams_ended.get_or_create(&labels).inc();
-    }
-
-    /// Counts tokens by kind.
-    pub(crate) fn count_tokens(&self, tokens: &TokenCounts) {
-        let counts = [
-            tokens.input_fresh,
-            tokens.cache_read,
-            tokens.cache_write.saturating_add(tokens.cache_write_1h),
-            tokens.output_visible,
-            tokens.reasoning,
-        ];
-        for (counter, count) in self.tokens.iter().zip(counts) {
-            if count > 0 {
-                counter.inc_by(count);
-            }
-        }
-    }
-
-    /// Adds to the cost metrics.
-    pub(crate) fn count_cost(&self, cost: Cost) {
-        match cost {
-            Cost::Measured(amount) => {
-                self.cost_measured.inc_by(usd(amount));
-            }
-            Cost::Estimated(amount) => {
-                let target = labels(&self.model, &self.provider);
-                let labels = with(&target, &[("source", "estimated")]);
-                self.metrics.cost_usd.get_or_create(&labels).inc_by(usd(amount));
-            }
-            Cost::Unpriced => {
-                self.metrics.unpriced_requests.inc();
-            }
-            Cost::Free => {}
-        }
-    }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "metrics show dollars, rows keep the integer")]
-fn usd(amount: NanoUsd) -> f64 {
-    amount.0 as f64 / 1e9
-}
-
-fn labels(model: &str, provider: &str) -> Labels {
-    vec![("model", model.to_owned()), ("provider", provider.to_owned())]
-}
-
-fn with(labels: &Labels, more: &[(&'static str, &str)]) -> Labels {
-    let mut all = labels.clone();
-    all.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
-    all
 }

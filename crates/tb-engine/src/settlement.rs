@@ -1,16 +1,19 @@
 //! The one account of a request: opened at admission, closed exactly once on every path.
 
+mod row;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tb_core::ports::{JournalEntry, ResponseBinding, StoreError};
-use tb_core::{Cost, EndReason, Surface, TokenCounts, UsageRow, UsageSource};
+use tb_core::{Cost, EndReason, UsageRow};
 use tb_providers::{AnswerFacts, ErrorClass};
 
 use tokio::task::JoinHandle;
 
+use self::row::{Beginning, forget_attempt, is_model_id, ms};
 use crate::engine::Shared;
-use crate::estimate;
+use crate::estimate::Used;
 use crate::refusal::Refusal;
 use crate::runtime::{Outcome, RunningTarget, Runtime, Series};
 
@@ -40,6 +43,7 @@ pub(crate) struct Settlement {
     /// When the first output of a stream was seen.
     first_output: Option<Instant>,
     pieces: u32,
+    replied: bool,
     /// The provider's status and the outcome of the attempt that the refusal follows from.
     failure: Option<(u16, &'static str)>,
     state: State,
@@ -76,6 +80,7 @@ impl Settlement {
             facts: AnswerFacts::default(),
             first_output: None,
             pieces: 0,
+            replied: false,
             failure: None,
             state: State::Open,
         }
@@ -93,36 +98,42 @@ impl Settlement {
     /// Writes down that bytes are about to go to `target`. Nothing may be sent before.
     ///
     /// # Errors
-    /// When the journal cannot take the record; then nothing may be sent at all.
+    /// When the journal cannot take the record; then nothing may be sent at all, and the row
+    /// is what it was before.
     pub(crate) fn begin_attempt(&mut self, target: &Arc<RunningTarget>) -> Result<(), Refusal> {
+        // A first attempt has little to go back to; a copy of the row is only worth it later.
+        let before = (self.state == State::Between).then(|| self.row.clone());
         self.attempt_began = Instant::now();
-        let waited = ms(self.attempt_began.saturating_duration_since(self.arrived));
-        self.row.attempt = self.row.attempt.saturating_add(1);
-        self.row.is_final = true;
-        let arrived_at = tb_core::RequestId::unix_ms(self.row.request_id);
-        self.row.started_at = tb_core::Timestamp::from_unix_ms(arrived_at).plus_ms(waited.into());
-        self.row.provider = Some(target.provider.name.clone());
-        self.row.model_resolved = Some(target.model.clone());
-        self.row.model_served = None;
-        self.row.status = 0;
-        self.row.error_code = None;
-        self.row.end_reason = EndReason::Crash;
-        (self.row.tokens, self.row.usage_source) = if charges_text(self.row.surface) {
-            (estimate::counts(self.estimated_input_tokens, 0), UsageSource::Estimate)
-        } else {
-            (TokenCounts::default(), UsageSource::None)
+        let beginning = Beginning {
+            waited: self.attempt_began.saturating_duration_since(self.arrived),
+            overhead: self.overhead(),
+            used: Used::before(self.row.surface, self.estimated_input_tokens),
         };
-        self.row.ttft_ms = None;
-        self.row.duration_ms = 0;
-        self.target = Some(Arc::clone(target));
+        beginning.write(target, &mut self.row);
+        if self.append(JournalEntry::Begun(&self.row)).is_err() {
+            match before {
+                Some(row) => self.row = row,
+                None => forget_attempt(&mut self.row),
+            }
+            return Err(Refusal::AuditUnavailable);
+        }
         if self.row.attempt == 1 {
-            self.note_overhead();
+            self.runtime.count_overhead(self.row.surface, self.overhead());
         }
         self.facts = AnswerFacts::default();
-        self.price();
-        self.append(JournalEntry::Begun(&self.row)).map_err(|_| Refusal::AuditUnavailable)?;
+        self.target = Some(Arc::clone(target));
         self.state = State::Attempting;
         Ok(())
+    }
+
+    /// Notes the status that the provider gave: whoever leaves from now on leaves it in the row.
+    pub(crate) fn head_arrived(&mut self, status: u16) {
+        self.row.status = status;
+    }
+
+    /// Notes that the client is given an answer, so that it knows a status.
+    pub(crate) fn reply_begins(&mut self) {
+        self.replied = true;
     }
 
     /// Notes when the body had arrived: waiting for it is not the gateway's time.
@@ -130,11 +141,9 @@ impl Settlement {
         self.body_arrived = at;
     }
 
-    /// Notes the time that the gateway itself took before sending.
-    fn note_overhead(&mut self) {
-        let overhead = self.attempt_began.saturating_duration_since(self.body_arrived);
-        self.row.overhead_us = u32::try_from(overhead.as_micros()).unwrap_or(u32::MAX);
-        self.runtime.count_overhead(self.row.surface, overhead);
+    /// The time that the gateway itself took before sending.
+    fn overhead(&self) -> Duration {
+        self.attempt_began.saturating_duration_since(self.body_arrived)
     }
 
     /// Notes that output was given to the client.
@@ -150,15 +159,20 @@ impl Settlement {
         self.facts.clone_from(facts);
     }
 
+    /// Takes over what a whole answer tells.
+    pub(crate) fn take_facts(&mut self, facts: AnswerFacts) {
+        self.facts = facts;
+    }
+
     /// Notes bytes whose meaning is not read (audio).
     pub(crate) fn note_passed_bytes(&mut self, bytes: usize) {
         self.facts.output_bytes = self.facts.output_bytes.saturating_add(bytes as u64);
     }
 
     /// Writes down which provider keeps a stored response.
-    pub(crate) fn bind_response(&self, binding: ResponseBinding) {
-        self.shared.bindings.remember(&binding);
-        if self.append(JournalEntry::Bound(&binding)).is_err() {
+    pub(crate) fn bind_response(&self, binding: &ResponseBinding) {
+        self.shared.bindings.remember(binding);
+        if self.append(JournalEntry::Bound(binding)).is_err() {
             tracing::error!(request_id = %self.row.request_id, "response binding not recorded");
         }
     }
@@ -185,20 +199,17 @@ impl Settlement {
         self.failure = Some((status, outcome));
     }
 
-    /// Settles a request that is answered.
+    /// Settles a request that is answered, or whose client left.
     pub(crate) fn settle(&mut self, end: AttemptEnd, error_code: Option<String>) {
         if self.state == State::Settled {
             return;
         }
-        self.row.is_final = true;
-        self.row.error_code = error_code;
-        if self.state == State::Attempting {
-            self.close_row(end);
-        } else {
-            self.close_without_attempt(end);
-        }
+        // Who left before an answer saw no status; the usual one for that is 499.
+        let left_early = end.reason == EndReason::ClientGone && !self.replied;
+        let shown_status = if left_early { 499 } else { end.status };
+        self.close(end, error_code);
         let error_type = if end.outcome == "ok" { "none" } else { end.outcome };
-        self.finish(end.reason, error_type, end.status);
+        self.finish(end.reason, error_type, shown_status);
     }
 
     /// Settles a request that was refused.
@@ -208,7 +219,7 @@ impl Settlement {
         }
         let reason = match refusal {
             Refusal::Deadline(_) => EndReason::Timeout,
-            Refusal::Policy { .. } | Refusal::Overloaded(_) => EndReason::Limit,
+            Refusal::Policy { .. } | Refusal::Overloaded(_) | Refusal::Stopping => EndReason::Limit,
             Refusal::Exhausted { .. } | Refusal::CredentialsExhausted => EndReason::UpstreamError,
             // A proper error of the provider is a whole answer.
             Refusal::Provider(error) if error.class != ErrorClass::Malformed => EndReason::Complete,
@@ -220,15 +231,28 @@ impl Settlement {
         };
         let shown = refusal.api_error().status;
         let (status, outcome) = self.failure.unwrap_or((shown, refusal.error_type()));
-        self.row.error_code = Some(refusal.code());
-        self.row.is_final = true;
-        let end = AttemptEnd { reason, status, outcome };
-        if self.state == State::Attempting {
-            self.close_row(end);
-        } else {
-            self.close_without_attempt(end);
-        }
+        self.close(AttemptEnd { reason, status, outcome }, Some(refusal.code()));
         self.finish(reason, refusal.error_type(), shown);
+    }
+
+    /// Writes the row that is final. After failed attempts the last attempt's row tells the
+    /// story already: it only becomes final.
+    fn close(&mut self, end: AttemptEnd, error_code: Option<String>) {
+        self.row.is_final = true;
+        match self.state {
+            State::Attempting => {
+                self.row.error_code = error_code;
+                self.close_row(end);
+            }
+            State::Between | State::Settled => self.append_end(),
+            State::Open => {
+                self.row.error_code = error_code;
+                self.row.end_reason = end.reason;
+                self.row.duration_ms = ms(self.arrived.elapsed());
+                self.row.status = end.status;
+                self.append_end();
+            }
+        }
     }
 
     /// Microseconds that the gateway itself added before sending.
@@ -236,32 +260,43 @@ impl Settlement {
         self.row.overhead_us
     }
 
+    /// What the provider says it served, once the attempt is closed.
+    pub(crate) fn served_model(&self) -> Option<&str> {
+        self.row.model_served.as_deref()
+    }
+
     /// The request's cost so far, for the header of a whole answer.
     pub(crate) fn cost(&self) -> Cost {
         self.row.cost
     }
 
-    /// With `durability = "power"`: what must end before the answer may be complete.
-    pub(crate) fn on_disk(&self) -> Option<JoinHandle<()>> {
-        if !self.runtime.snapshot.journal.durable_on_power_loss {
+    /// With `durability = "power"`: what must end before the answer may be complete; true
+    /// once everything written so far is on disk.
+    pub(crate) fn on_disk(&self) -> Option<JoinHandle<bool>> {
+        if !self.shared.journal.is_durable_on_power_loss() {
             return None;
         }
         let (journal, request_id) = (Arc::clone(&self.shared.journal), self.row.request_id);
         Some(self.shared.tasks.spawn_blocking(move || {
-            if journal.sync().is_err() {
-                tracing::error!(%request_id, "the journal is not on disk");
+            let synced = journal.sync();
+            if let Err(fault) = &synced {
+                tracing::error!(%request_id, %fault, "the journal is not on disk");
             }
+            synced.is_ok()
         }))
     }
 
     fn close_row(&mut self, end: AttemptEnd) {
-        self.row.end_reason = end.reason;
-        self.row.status = end.status;
-        self.row.duration_ms = ms(self.attempt_began.elapsed());
-        self.row.ttft_ms = self.first_output.map(|first| ms(first - self.arrived));
-        self.row.model_served.clone_from(&self.facts.served_model);
-        (self.row.tokens, self.row.usage_source) = self.count_tokens(end);
-        self.price();
+        let used = Used::after(self.row.surface, self.estimated_input_tokens, &self.facts, end);
+        let row = &mut self.row;
+        row.end_reason = end.reason;
+        row.status = end.status;
+        row.duration_ms = ms(self.attempt_began.elapsed());
+        row.ttft_ms = self.first_output.map(|first| ms(first - self.arrived));
+        row.model_served = self.facts.served_model.take().filter(|name| is_model_id(name));
+        (row.tokens, row.usage_source) = (used.tokens, used.source);
+        let price = self.target.as_ref().and_then(|target| target.price.as_ref());
+        row.cost = used.cost(row.surface, price);
         if let Some(target) = &self.target {
             target.series.count_attempt(end.outcome);
             target.series.count_tokens(&self.row.tokens);
@@ -270,57 +305,8 @@ impl Settlement {
         self.append_end();
     }
 
-    /// A row of its own for a request that was not with a provider when it ended. After
-    /// failed attempts the last attempt's row already tells the story; it becomes final.
-    fn close_without_attempt(&mut self, end: AttemptEnd) {
-        self.row.end_reason = end.reason;
-        self.row.duration_ms = ms(self.arrived.elapsed());
-        if self.state == State::Open {
-            self.row.attempt = 0;
-            self.row.status = end.status;
-            self.row.tokens = TokenCounts::default();
-            self.row.usage_source = UsageSource::None;
-            self.price();
-        }
-        self.append_end();
-    }
-
-    /// The provider's counts where there are any; otherwise estimates, if the provider
-    /// accepted the request (2xx) and so may charge for it.
-    fn count_tokens(&self, end: AttemptEnd) -> (TokenCounts, UsageSource) {
-        let facts = &self.facts;
-        let estimated = estimate::counts(self.estimated_input_tokens, facts.output_bytes);
-        if repeats_an_account(self.row.surface) {
-            return (TokenCounts::default(), UsageSource::None);
-        }
-        match facts.tokens {
-            Some(tokens) if facts.tokens_final => (tokens, UsageSource::Provider),
-            Some(mut tokens) => {
-                // A running total may lag behind what was already delivered.
-                let hidden = tokens.reasoning;
-                let seen = estimated.output_visible.saturating_sub(hidden);
-                tokens.output_visible = tokens.output_visible.max(seen);
-                (tokens, UsageSource::ProviderPartial)
-            }
-            None if !charges_text(self.row.surface) => (TokenCounts::default(), UsageSource::None),
-            None if (200..300).contains(&end.status) => (estimated, UsageSource::Estimate),
-            // No status came back: the provider may have taken the request or not. The
-            // bytes were sent, so the input is counted.
-            None if end.status == 0 && end.outcome != "connect" => {
-                (estimated, UsageSource::Estimate)
-            }
-            None => (TokenCounts::default(), UsageSource::None),
-        }
-    }
-
-    fn price(&mut self) {
-        let price = self.target.as_ref().and_then(|target| target.price.as_ref());
-        self.row.cost = Cost::of(price, &self.row.tokens, self.row.usage_source);
-    }
-
     fn finish(&mut self, reason: EndReason, error_type: &'static str, shown_status: u16) {
         self.state = State::Settled;
-        self.shared.metrics.inflight_requests.dec();
         let series = self.series();
         let outcome = Outcome {
             surface: self.row.surface,
@@ -333,6 +319,8 @@ impl Settlement {
             series.count_stream_end(reason);
             self.observe_stream(&series);
         }
+        // Last, so that a request that is in flight no more is counted everywhere.
+        self.shared.metrics.inflight_requests.dec();
     }
 
     fn observe_stream(&self, series: &Series) {
@@ -366,13 +354,13 @@ impl Drop for Settlement {
         if self.state == State::Settled {
             return;
         }
-        let (reason, outcome) = if std::thread::panicking() {
-            (EndReason::UpstreamError, "gateway_internal")
+        let (reason, outcome, code) = if std::thread::panicking() {
+            (EndReason::UpstreamError, "gateway_internal", "internal_error")
         } else {
-            (EndReason::ClientGone, "client_gone")
+            (EndReason::ClientGone, "client_gone", "client_gone")
         };
         let status = self.row.status;
-        self.settle(AttemptEnd { reason, status, outcome }, Some(outcome.to_owned()));
+        self.settle(AttemptEnd { reason, status, outcome }, Some(code.to_owned()));
     }
 }
 
@@ -383,32 +371,4 @@ impl std::fmt::Debug for Settlement {
             .field("state", &self.state)
             .finish_non_exhaustive()
     }
-}
-
-/// Routes on which providers charge tokens of text, so that an estimate makes sense where no
-/// count came. The others are free or charged by the piece, unless the answer says otherwise.
-const fn charges_text(surface: Surface) -> bool {
-    matches!(
-        surface,
-        Surface::ChatCompletions
-            | Surface::Completions
-            | Surface::Responses
-            | Surface::Embeddings
-            | Surface::Messages
-    )
-}
-
-/// Routes whose answers show the counts of an earlier request, or of none.
-const fn repeats_an_account(surface: Surface) -> bool {
-    matches!(
-        surface,
-        Surface::ResponsesGet
-            | Surface::ResponsesDelete
-            | Surface::ResponsesCancel
-            | Surface::CountTokens
-    )
-}
-
-fn ms(duration: Duration) -> u32 {
-    u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
 }

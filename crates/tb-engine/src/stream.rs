@@ -1,16 +1,22 @@
 //! A streamed answer on its way to the client: decoded event by event, never collected, with
 //! the request's settlement inside.
 
+mod abort;
+mod alarm;
+mod binder;
 mod error_event;
 mod passed;
 mod running;
+mod terminal;
 
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+pub(crate) use binder::{Binder, is_response_id};
 pub(crate) use passed::PassedBody;
-pub(crate) use running::{Binder, Clocks, Running};
+pub(crate) use running::{Progress, Running};
+pub(crate) use terminal::{Terminal, of_response};
 
 /// The server-sent events of one answer. Dropping it before the end means that the client
 /// left.

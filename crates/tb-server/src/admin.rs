@@ -5,6 +5,7 @@
 
 mod fault;
 mod gate;
+mod json_body;
 mod key_directory;
 mod key_request;
 mod keys;

@@ -27,7 +27,7 @@ pub(crate) fn reply(surface: Surface, request_id: &str, refused: &Refused) -> Re
         headers.insert(RETRY_AFTER, HeaderValue::from(wait.div_ceil(1_000).max(1)));
         headers.insert(names::RETRY_AFTER_MS, HeaderValue::from(wait));
     }
-    if let Some(should_retry) = refusal.should_retry() {
+    if let Some(should_retry) = refused.should_retry() {
         let value = if should_retry { "true" } else { "false" };
         headers.insert(names::SHOULD_RETRY, HeaderValue::from_static(value));
     }

@@ -11,4 +11,5 @@
 pub mod admin;
 mod error;
 pub mod layers;
+mod own_host;
 pub mod public;

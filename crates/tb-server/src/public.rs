@@ -1,7 +1,9 @@
 //! The public API: accepts connections and hands requests to the engine.
 
 mod body;
+mod connection;
 mod route;
+mod strict;
 mod workers;
 
 use std::convert::Infallible;
@@ -9,8 +11,9 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::header::{ALLOW, AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::header::{ALLOW, AUTHORIZATION, CONNECTION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http_body::Body;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -23,21 +26,34 @@ use tb_engine::{
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
-use crate::error;
-use crate::layers;
+use crate::{error, layers, own_host};
 
 pub use workers::Workers;
 
+use self::connection::{ClientStream, Unread};
 use self::route::Route;
 
-/// The head of a request must arrive in this time (slow clients hold connections).
-const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
+/// The head of a request must arrive in this time. hyper counts from the end of the request
+/// before, so this is also how long a connection may idle; clients and balancers keep theirs
+/// for up to 60 or 75 seconds and would otherwise send into one that is being closed. Slow
+/// heads are bounded by [`MAX_HEAD_BYTES`] as well.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(80);
 
 /// The most bytes of a request's head; hyper's own limit is 100 headers.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
 
 /// After a failed `accept` (no file descriptors left) the next one waits this long.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What requests on one connection share.
+#[derive(Debug, Clone)]
+pub(crate) struct Connection {
+    /// Who is at the other end.
+    peer: IpAddr,
+    /// The address that was connected to.
+    own: SocketAddr,
+    unread: Unread,
+}
 
 /// Accepts connections until `stop`, then lets the open ones finish.
 async fn accept_loop(listener: TcpListener, engine: Engine, stop: CancellationToken) {
@@ -65,13 +81,16 @@ async fn serve_connection(
     engine: Engine,
     stop: CancellationToken,
 ) {
-    // Without it the last piece of a stream waits for an acknowledgement (40 ms).
-    if stream.set_nodelay(true).is_err() {
+    let (Ok(()), Ok(own)) = (connection::prepare(&stream), stream.local_addr()) else {
+        // It is gone already.
         return;
-    }
+    };
+    let unread = Unread::default();
+    let shared = Connection { peer: peer.ip(), own, unread: unread.clone() };
+    let stream = ClientStream::new(stream, unread);
     let service = service_fn(|request| {
-        let engine = engine.clone();
-        async move { Ok::<_, Infallible>(layers::contained(&engine, peer.ip(), request).await) }
+        let (engine, shared) = (engine.clone(), shared.clone());
+        async move { Ok::<_, Infallible>(answer(&engine, &shared, request).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
@@ -90,30 +109,52 @@ async fn serve_connection(
 }
 
 /// One request, from its head to the head of its reply.
-pub(crate) async fn handle(
+async fn answer(
     engine: &Engine,
-    peer: IpAddr,
+    connection: &Connection,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
     let arrived = Instant::now();
     let (parts, incoming) = request.into_parts();
+    connection.unread.set(!incoming.is_end_stream());
     let id = engine.new_request_id();
+    let id_text = id.to_string();
+    if let Some(response) = strict::refused(&parts, &id_text) {
+        return response;
+    }
     let (surface, path_id) = match route::find(&parts.method, parts.uri.path()) {
         Route::Found(surface, path_id) => (surface, path_id),
-        Route::WrongMethod(allowed) => return wrong_method(&id.to_string(), &allowed),
-        Route::Unknown => return unknown_route(&id.to_string(), parts.uri.path()),
+        Route::WrongMethod(allowed) => return wrong_method(&id_text, &allowed),
+        Route::Unknown => return unknown_route(&id_text, parts.uri.path()),
     };
     let mut headers = parts.headers;
     let credential = take_credential(&mut headers);
     let arrived_at = engine.clock().now();
+    let peer = connection.peer;
     let head = RequestHead { id, surface, path_id, headers, credential, peer, arrived, arrived_at };
-    if surface == Surface::Models {
-        return finish(surface, &id.to_string(), models(engine, &head));
+    let serving = handle(engine, connection, head, incoming);
+    let outcome = layers::contained(&id_text, serving).await;
+    finish(surface, &id_text, outcome)
+}
+
+/// The same from the route to the engine's reply; everything in here may panic.
+async fn handle(
+    engine: &Engine,
+    connection: &Connection,
+    head: RequestHead,
+    incoming: Incoming,
+) -> Result<Reply, Refused> {
+    let server = &engine.snapshot().server;
+    if !server.authentication && !own_host::is_own(&head.headers, connection.own) {
+        return Err(wrong_host().into());
     }
-    let limit = engine.snapshot().server.max_body_bytes;
-    let body = body::read(incoming, limit);
-    let outcome = serve(engine, PublicRequest { head, body }).await;
-    finish(surface, &id.to_string(), outcome)
+    if head.surface == Surface::Models {
+        return models(engine, &head);
+    }
+    // A reload in between may admit the request under the next configuration: each limit is
+    // one that holds at some moment of the request, and `max_body` needs no restart.
+    let body = body::read(incoming, server.max_body_bytes, connection.unread.clone());
+    serve(engine, PublicRequest { head, body }).await
 }
 
 /// The reply with the headers that every answer has.
@@ -124,9 +165,12 @@ fn finish(
 ) -> Response<ReplyBody> {
     let reply = outcome.unwrap_or_else(|refused| error::reply(surface, request_id, &refused));
     let mut response = Response::new(reply.body);
-    *response.status_mut() =
-        http::StatusCode::from_u16(reply.status).unwrap_or(http::StatusCode::BAD_GATEWAY);
+    *response.status_mut() = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
     *response.headers_mut() = reply.headers;
+    if response.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        // The rest of the body is not worth the connection.
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
     if let Ok(value) = HeaderValue::from_str(request_id) {
         response.headers_mut().insert(names::REQUEST_ID, value);
     }
@@ -166,6 +210,14 @@ fn models(engine: &Engine, head: &RequestHead) -> Result<Reply, Refused> {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(Reply { status: 200, headers, body: ReplyBody::whole(Bytes::from(body.to_string())) })
+}
+
+/// With authentication off nothing but the name tells a program from a web page that makes a
+/// browser ask. Told by the status 421 and the code of the admin API.
+fn wrong_host() -> Refusal {
+    let message = "Authentication is off, so this address answers only under `localhost` or its \
+                   number, and not to web pages of other origins.";
+    Refusal::caller(421, "wrong_host", "", message.to_owned())
 }
 
 fn unknown_route(request_id: &str, path: &str) -> Response<ReplyBody> {

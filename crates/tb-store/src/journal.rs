@@ -7,11 +7,14 @@
 mod drain;
 mod lock;
 mod map;
+mod open_attempts;
 mod record;
 mod recovery;
+mod room;
 mod segment;
 mod shared;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -23,7 +26,7 @@ use self::drain::{Destination, Storer};
 use self::lock::DirectoryLock;
 use self::record::{MAX_FRAME, with_frame};
 use self::recovery::{Found, crash_rows};
-use self::segment::{ActiveSegment, HEADER_BYTES};
+use self::segment::{HEADER_BYTES, Spare, allocate_blocks};
 use self::shared::{Claim, Shared, locked};
 
 /// What an appended record survives.
@@ -34,6 +37,9 @@ pub enum Durability {
     /// A power cut, once [`Journal::sync`] returned.
     Power,
 }
+
+/// Reserves the blocks of an empty file, this many bytes.
+pub type Allocate = fn(&File, u64) -> std::io::Result<()>;
 
 /// Where a journal lies and how large it may grow.
 #[derive(Debug, Clone)]
@@ -46,13 +52,16 @@ pub struct JournalSettings {
     pub segment_bytes: u64,
     /// How many segments may wait for the store before new work is refused; at least 1.
     pub max_segments: usize,
+    /// How the blocks of a segment are reserved; tests put a full disk here.
+    pub allocate: Allocate,
 }
 
 impl JournalSettings {
     /// A journal of up to 64 segments of 8 MiB.
     #[must_use]
     pub const fn new(path: PathBuf, durability: Durability) -> Self {
-        Self { path, durability, segment_bytes: 8 * 1024 * 1024, max_segments: 64 }
+        let segment_bytes = 8 * 1024 * 1024;
+        Self { path, durability, segment_bytes, max_segments: 64, allocate: allocate_blocks }
     }
 
     /// The number of segments above which beginnings of long attempts are carried over.
@@ -119,7 +128,8 @@ impl MmapJournal {
         let crashed = crash_rows(&found);
         let checkpoint = destination.usage.checkpoint()?;
         let (cursor, base) = resume(&found, checkpoint)?;
-        let active = ActiveSegment::create(&settings.path, base, settings.segment_bytes)?;
+        let first = Spare::create(&settings.path, 0, settings.segment_bytes, settings.allocate)?;
+        let active = first.activate(&settings.path, base)?;
         let Found { segments, open } = found;
         let shared = Arc::new(Shared::new(settings, segments, active, cursor)?);
         for row in &crashed {
@@ -190,11 +200,11 @@ impl Drop for MmapJournal {
 impl Journal for MmapJournal {
     fn append(&self, entry: JournalEntry<'_>) -> Result<(), StoreError> {
         let claim = match entry {
-            JournalEntry::Begun(_) => Claim::Begin,
-            // Refused requests must not eat the room that is kept for running ones.
-            JournalEntry::Ended(row) if row.attempt == 0 => Claim::Begin,
+            JournalEntry::Begun(row) => Claim::Begin(row.request_id),
+            JournalEntry::Ended(row) if row.attempt == 0 => Claim::Refused,
+            JournalEntry::Ended(row) if row.is_final => Claim::Last(row.request_id),
             JournalEntry::Ended(_) | JournalEntry::Bound(_) | JournalEntry::Unbound(..) => {
-                Claim::End
+                Claim::Running
             }
         };
         with_frame(entry, |frame| self.shared.append(frame, claim).map(|_| ()))
@@ -202,6 +212,10 @@ impl Journal for MmapJournal {
 
     fn sync(&self) -> Result<(), StoreError> {
         self.shared.sync_if_power()
+    }
+
+    fn is_durable_on_power_loss(&self) -> bool {
+        self.shared.is_durable_on_power_loss()
     }
 
     fn lag_ms(&self) -> u64 {

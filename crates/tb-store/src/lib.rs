@@ -1,6 +1,6 @@
 //! Storage back ends behind the ports of `tb_core`, and the journal.
 //!
-//! [`connect`] opens a back end ([`SqliteStore`], or [`MemoryStore`] for tests and `memory:`)
+//! [`connect()`] opens a back end ([`SqliteStore`], or [`MemoryStore`] for tests and `memory:`)
 //! and gives its ports as [`Stores`]. [`MmapJournal`] stands in front of them: a request
 //! appends its records to mapped memory that survives the death of the process, and a
 //! background thread carries them into the store in batches. [`open_pepper`] reads or makes
@@ -23,7 +23,7 @@ mod sqlite;
 mod sums;
 
 pub use connect::{StorageAddress, Stores, connect};
-pub use journal::{Durability, JournalSettings, MmapJournal};
+pub use journal::{Allocate, Durability, JournalSettings, MmapJournal};
 pub use memory::MemoryStore;
 pub use pepper::open_pepper;
 pub use sqlite::SqliteStore;

@@ -1,4 +1,4 @@
-//! The ports on one SQLite file: a writer and a reader connection, write-ahead log.
+//! The ports on one SQLite file: a writer and two reader connections, write-ahead log.
 
 mod keys;
 mod names;
@@ -27,9 +27,14 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 pub struct SqliteStore {
     path: PathBuf,
     writer: Mutex<Writer>,
-    /// Opened by the first read: a gateway that nobody asks needs no second page cache.
-    reader: Mutex<Option<Connection>>,
+    /// For reports, which may take long.
+    usage_reader: Reader,
+    /// For what requests and revocations wait for: it must never stand behind a report.
+    key_reader: Reader,
 }
+
+/// Opened by the first read: a gateway that nobody asks needs no second page cache.
+type Reader = Mutex<Option<Connection>>;
 
 struct Writer {
     connection: Connection,
@@ -58,7 +63,12 @@ impl SqliteStore {
             .map_err(|fault| failed("set up the database", &fault))?;
         schema::migrate(&mut connection)?;
         let writer = Mutex::new(Writer { connection, names: Names::default() });
-        Ok(Self { path: path.to_owned(), writer, reader: Mutex::new(None) })
+        Ok(Self {
+            path: path.to_owned(),
+            writer,
+            usage_reader: Reader::default(),
+            key_reader: Reader::default(),
+        })
     }
 
     /// Runs `work` in one transaction of the writer; nothing of it stays when it fails.
@@ -83,13 +93,14 @@ impl SqliteStore {
         })
     }
 
-    /// Runs `work` on the reader.
+    /// Runs `work` on a reader.
     fn read<T>(
         &self,
+        reader: &Reader,
         what: &str,
         work: impl FnOnce(&Connection) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let mut reader = lock(&self.reader);
+        let mut reader = lock(reader);
         let connection = match reader.take() {
             Some(connection) => connection,
             None => connect(&self.path, what)?,
@@ -141,5 +152,33 @@ fn failed(what: &str, fault: &rusqlite::Error) -> StoreError {
         }
         Some(ErrorCode::DiskFull) => StoreError::Full(text),
         _ => StoreError::Failed(text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tb_core::ports::{KeyStore, ResponseStore};
+
+    use super::*;
+
+    #[test]
+    fn keys_and_bindings_are_read_while_a_report_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("db"), Durability::Process).unwrap();
+        // What a sum over a year of usage does for many seconds.
+        let report = lock(&store.usage_reader);
+        let (done, answered) = std::sync::mpsc::sync_channel(1);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                store.change_counter().unwrap();
+                store.keys().unwrap();
+                store.admin_tokens().unwrap();
+                store.binding(&"bot".into(), "resp_1").unwrap();
+                done.send(()).unwrap();
+            });
+            let answer = answered.recv_timeout(Duration::from_secs(20));
+            drop(report);
+            assert!(answer.is_ok(), "the keys waited for the report");
+        });
     }
 }

@@ -1,5 +1,6 @@
 //! The whole gateway in the test's process.
 
+use std::collections::HashMap;
 use std::net::{SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,7 +9,7 @@ use std::time::{Duration, Instant};
 use ring::rand::SystemRandom;
 use tb_config::{FixedEnvironment, Overrides, Source, load};
 use tb_core::keys::KeyScope;
-use tb_core::ports::{Journal, ResponseStore, UsageStore};
+use tb_core::ports::{Journal, ResponseBinding, ResponseStore, UsageStore};
 use tb_core::{
     Clock, KeyRecord, KeyRing, NewKey, Pepper, RequestId, ServiceName, Timestamp, UsageRow,
 };
@@ -42,6 +43,19 @@ impl TestApp {
     /// When the configuration is invalid.
     #[must_use]
     pub fn start(config: &str) -> Self {
+        Self::start_with(config, |journal| journal)
+    }
+
+    /// Starts the gateway with a journal of the test's own around the real one, to show the
+    /// faults of a journal.
+    ///
+    /// # Panics
+    /// When the configuration is invalid.
+    #[must_use]
+    pub fn start_with(
+        config: &str,
+        around: impl FnOnce(Arc<dyn Journal>) -> Arc<dyn Journal>,
+    ) -> Self {
         let loaded = load(
             &Source::Text {
                 name: "test.toml".to_owned(),
@@ -61,7 +75,7 @@ impl TestApp {
         let engine = Engine::new(Parts {
             snapshot: Arc::clone(&loaded.snapshot),
             keys: Arc::new(KeyRing::new(Vec::new(), pepper.clone())),
-            journal: Arc::clone(&journal) as Arc<dyn Journal>,
+            journal: around(Arc::clone(&journal) as Arc<dyn Journal>),
             responses,
             clock: Arc::new(SystemClock),
             metrics: Arc::new(Metrics::new("test")),
@@ -129,6 +143,14 @@ impl TestApp {
         self.store.recent(None::<Timestamp>, 10_000).unwrap()
     }
 
+    /// Writes a binding into the store, as another process would have.
+    ///
+    /// # Panics
+    /// Never: the store is in memory.
+    pub fn bind_response(&self, binding: ResponseBinding) {
+        self.store.bind(&[binding]).unwrap();
+    }
+
     /// Waits until `condition` holds, at most ten seconds; true when it does.
     pub fn eventually(&self, condition: impl Fn(&Self) -> bool) -> bool {
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -151,6 +173,14 @@ impl Drop for TestApp {
         let _ = self.journal.close();
         if !std::thread::panicking() {
             assert_eq!(self.engine.inflight(), 0, "every admitted request must be settled");
+            assert!(self.engine.tasks().is_empty(), "a task is left");
+            let mut finals: HashMap<RequestId, u32> = HashMap::new();
+            for row in self.store.recent(None::<Timestamp>, u32::MAX).unwrap() {
+                *finals.entry(row.request_id).or_default() += u32::from(row.is_final);
+            }
+            for (id, count) in finals {
+                assert_eq!(count, 1, "the request {id} must have one final row");
+            }
         }
     }
 }

@@ -36,7 +36,13 @@ impl TestRequest {
     /// A `POST` of JSON.
     #[must_use]
     pub fn post(path: &str, body: impl Into<Vec<u8>>) -> Self {
-        let mut request = Self::new("POST", path).header("content-type", "application/json");
+        Self::form(path, "application/json", body)
+    }
+
+    /// A `POST` of any other type.
+    #[must_use]
+    pub fn form(path: &str, content_type: &str, body: impl Into<Vec<u8>>) -> Self {
+        let mut request = Self::new("POST", path).header("content-type", content_type);
         request.body = body.into();
         request
     }

@@ -44,13 +44,13 @@ impl Rows {
             Format::Table => self.table(),
             Format::Json => {
                 let rows: Vec<Named<'_>> = self.rows.iter().map(|row| self.named(row)).collect();
-                let rows = serde_json::to_string(&rows)?;
+                let rows = json_text(&rows)?;
                 format!("{{\"schema_version\":1,\"rows\":{rows}}}\n")
             }
             Format::Jsonl => {
                 let mut text = String::new();
                 for row in &self.rows {
-                    text.push_str(&serde_json::to_string(&self.named(row).versioned())?);
+                    text.push_str(&json_text(&self.named(row).versioned())?);
                     text.push('\n');
                 }
                 text
@@ -68,7 +68,7 @@ impl Rows {
         let mut text = self.columns.join(",");
         text.push_str("\r\n");
         for row in &self.rows {
-            let cells: Vec<String> = row.iter().map(|value| csv_cell(&plain(value))).collect();
+            let cells: Vec<String> = row.iter().map(csv_cell).collect();
             text.push_str(&cells.join(","));
             text.push_str("\r\n");
         }
@@ -144,27 +144,57 @@ fn plain(value: &Value) -> String {
     }
 }
 
-/// The same for a terminal: end users are named by callers, so control characters are shown,
-/// not obeyed.
+/// The same with dangerous characters shown, not obeyed: end users are named by callers.
 fn shown(value: &Value) -> String {
     let text = plain(value);
-    if !text.chars().any(char::is_control) {
+    if !text.contains(is_dangerous) {
         return text;
     }
-    text.chars()
-        .flat_map(|c| {
-            let escaped: Vec<char> =
-                if c.is_control() { c.escape_default().collect() } else { vec![c] };
-            escaped
-        })
-        .collect()
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_dangerous(c) {
+            true => safe.extend(c.escape_default()),
+            false => safe.push(c),
+        }
+    }
+    safe
 }
 
-fn csv_cell(text: &str) -> String {
+/// Control characters (C0, C1, DEL) move a terminal's cursor and more; the others break a
+/// line or turn the order of what follows (the `Bidi_Control` property of Unicode).
+fn is_dangerous(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}')
+        || matches!(c, '\u{2066}'..='\u{2069}')
+}
+
+/// JSON whose dangerous characters are `\uXXXX`, so it means the same and shows nothing odd.
+/// Outside of strings JSON has none of them, and serde_json escapes those below U+0020.
+fn json_text(value: &impl Serialize) -> serde_json::Result<String> {
+    let text = serde_json::to_string(value)?;
+    if !text.contains(is_dangerous) {
+        return Ok(text);
+    }
+    let mut safe = String::with_capacity(text.len());
+    for c in text.chars() {
+        match is_dangerous(c) {
+            true => safe.push_str(&format!("\\u{:04x}", u32::from(c))),
+            false => safe.push(c),
+        }
+    }
+    Ok(safe)
+}
+
+fn csv_cell(value: &Value) -> String {
+    let mut text = shown(value);
+    // A spreadsheet would run such text as a formula; after a quote it shows it.
+    if !value.is_number() && text.starts_with(['=', '+', '-', '@']) {
+        text.insert(0, '\'');
+    }
     if text.contains([',', '"', '\r', '\n']) {
         format!("\"{}\"", text.replace('"', "\"\""))
     } else {
-        text.to_owned()
+        text
     }
 }
 
@@ -179,7 +209,7 @@ pub(crate) fn data(text: &str) -> std::io::Result<()> {
 
 /// Prints one JSON value and a line end.
 pub(crate) fn json_line(value: &impl Serialize) -> std::io::Result<()> {
-    data(&format!("{}\n", serde_json::to_string(value)?))
+    data(&format!("{}\n", json_text(value)?))
 }
 
 /// Prints a message for people.
@@ -207,7 +237,47 @@ mod tests {
 
     #[test]
     fn quotes_what_csv_needs_quoted() {
-        assert_eq!(rows().csv(), "user,requests\r\n\"a,\"\"b\"\"\u{1b}\",7\r\n,1200\r\n");
+        assert_eq!(rows().csv(), "user,requests\r\n\"a,\"\"b\"\"\\u{1b}\",7\r\n,1200\r\n");
+    }
+
+    const HOSTILE: &str =
+        "\u{1b}]0;x\u{7}\u{9b}2J\u{7f}\u{202e}\u{2066}\u{200f}\u{61c}\u{2028}\r\n\t";
+
+    #[test]
+    fn no_format_lets_a_name_command_the_terminal() {
+        let mut rows = Rows::new(vec!["user"]);
+        rows.push(vec![json!(HOSTILE)]);
+        let line = json_text(&rows.named(&rows.rows[0])).unwrap();
+        for text in [rows.table(), rows.csv(), line.clone()] {
+            let row = text.trim_start_matches("user").trim();
+            let found = row.chars().find(|c| is_dangerous(*c));
+            assert_eq!(found, None, "{text:?}");
+        }
+        let read: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(read["user"], HOSTILE, "JSON keeps what was said");
+    }
+
+    #[test]
+    fn other_languages_stay_readable() {
+        for name in ["Zoë", "שלום", "日本語", "👩\u{200d}🔬", "a\\u{1b}"] {
+            assert_eq!(shown(&json!(name)), name);
+        }
+    }
+
+    #[test]
+    fn csv_text_is_never_a_formula_and_numbers_stay_numbers() {
+        for (value, cell) in [
+            (json!("=1+1"), "'=1+1"),
+            (json!("+1"), "'+1"),
+            (json!("-1"), "'-1"),
+            (json!("@SUM(A1)"), "'@SUM(A1)"),
+            (json!("=a,b"), "\"'=a,b\""),
+            (json!(["=1", "x"]), "'=1 x"),
+            (json!(-1), "-1"),
+            (json!("a=b"), "a=b"),
+        ] {
+            assert_eq!(csv_cell(&value), cell, "{value}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The stores that a configuration names, with the pepper that belongs to them.
 
 use std::ops::Deref;
+use std::path::Path;
 
 use anyhow::{Context, anyhow};
 use ring::rand::{SecureRandom, SystemRandom};
@@ -8,7 +9,7 @@ use tb_config::StorageSettings;
 use tb_core::Pepper;
 use tb_store::{Durability, StorageAddress, connect, open_pepper};
 
-use crate::failure::{Failed, NEGATIVE};
+use crate::failure::{Failed, INVALID_CONFIGURATION, NEGATIVE};
 
 /// Open stores.
 pub(crate) struct Stores {
@@ -34,7 +35,9 @@ pub(crate) fn open(settings: &StorageSettings, durability: Durability) -> anyhow
         StorageSettings::Memory => (StorageAddress::Memory, fresh_pepper()?),
         StorageSettings::Sqlite(path) => {
             // Beside the database: whoever moves one thinks of the other.
-            let pepper = open_pepper(&path.with_extension("pepper"))?;
+            let file = path.with_extension("pepper");
+            refuse_lost_pepper(path, &file, durability)?;
+            let pepper = open_pepper(&file)?;
             (StorageAddress::Sqlite(path.clone()), pepper)
         }
     };
@@ -65,6 +68,33 @@ pub(crate) fn open_existing(settings: &StorageSettings) -> anyhow::Result<Stores
         return Err(Failed::new(NEGATIVE, message).into());
     }
     open_lasting(settings)
+}
+
+/// With a new pepper every key in the database would be refused, and nothing would say why.
+fn refuse_lost_pepper(
+    database: &Path,
+    pepper: &Path,
+    durability: Durability,
+) -> anyhow::Result<()> {
+    // The pepper is made before the database, so one without the other is not a first start.
+    if pepper.exists() || !database.exists() {
+        return Ok(());
+    }
+    let address = StorageAddress::Sqlite(database.to_owned());
+    let stores = connect(&address, durability).context("cannot open the storage")?;
+    if stores.keys.keys()?.is_empty() && stores.keys.admin_tokens()?.is_empty() {
+        return Ok(());
+    }
+    let (pepper, database) = (pepper.display(), database.display());
+    let message = format!(
+        "the pepper file {pepper} is missing, but {database} has keys or admin tokens, and none \
+         of them works without it. Restore {pepper} from a backup. If it is lost for good, so \
+         are the keys and tokens: move {database} away to start afresh, or keep its usage rows \
+         and forget the keys with `sqlite3 {database} 'DELETE FROM keys; DELETE FROM \
+         admin_tokens'`. The next start then makes a new pepper, and new keys are made with \
+         `tollbar keys create`"
+    );
+    Err(Failed::new(INVALID_CONFIGURATION, message).into())
 }
 
 fn fresh_pepper() -> anyhow::Result<Pepper> {

@@ -91,15 +91,20 @@ fn check_network(head: &RequestHead, service: &Service) -> Result<(), Refusal> {
 /// Counts a request that was turned away at the door: it has no row, as nothing of it may be
 /// kept, but the metrics show it.
 pub(crate) fn count_unadmitted(engine: &Engine, head: &RequestHead, refusal: Refusal) -> Refused {
-    let outcome = Outcome {
-        surface: head.surface,
-        status_class: refusal.api_error().status / 100,
-        error_type: refusal.error_type(),
-        stream: false,
-    };
+    count(engine, head, refusal.api_error().status, refusal.error_type());
+    refusal.into()
+}
+
+/// Counts a request that was answered without a provider.
+pub(crate) fn count_answered(engine: &Engine, head: &RequestHead) {
+    count(engine, head, 200, "none");
+}
+
+fn count(engine: &Engine, head: &RequestHead, status: u16, error_type: &'static str) {
+    let outcome =
+        Outcome { surface: head.surface, status_class: status / 100, error_type, stream: false };
     let seconds = head.arrived.elapsed().as_secs_f64();
     engine.runtime().no_target.count_request(outcome, seconds);
-    refusal.into()
 }
 
 struct Caller {
@@ -220,6 +225,17 @@ fn timeout(head: &RequestHead) -> Result<Option<Duration>, Refusal> {
     }
 }
 
+/// The longest name of an end user that is kept.
+const MAX_USER_CHARS: usize = 256;
+
+/// The name of an end user as it is kept.
+pub(crate) fn kept_user(name: &str) -> String {
+    match name.char_indices().nth(MAX_USER_CHARS) {
+        Some((end, _)) => name.get(..end).unwrap_or_default().to_owned(),
+        None => name.to_owned(),
+    }
+}
+
 fn opening_row(
     head: &RequestHead,
     caller: &Caller,
@@ -234,7 +250,7 @@ fn opening_row(
         service: caller.service.name.clone(),
         key_id: caller.key_id,
         purpose,
-        user: head.header(&headers::USER).map(str::to_owned),
+        user: head.header(&headers::USER).map(kept_user),
         surface: head.surface,
         stream: false,
         provider: None,

@@ -1,5 +1,7 @@
 //! Stage 2: the body is indexed once, and what the gateway needs of it is read. No network.
 
+mod unsupported;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -10,15 +12,12 @@ use tb_api::multipart::{Form, MultipartError};
 use tb_core::{ModelName, Surface};
 use tb_providers::CallBody;
 
-use super::admit::Admitted;
+use super::admit::{Admitted, kept_user};
 use crate::estimate;
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::runtime::RunningModel;
 use crate::settlement::Settlement;
-
-/// The longest name of an end user that is kept.
-const MAX_USER_CHARS: usize = 256;
 
 /// A request that is understood.
 #[derive(Debug)]
@@ -63,13 +62,15 @@ pub(crate) fn compose(
     settlement: &mut Settlement,
 ) -> Result<Composed, Refusal> {
     let body = index(head, bytes)?;
-    let wishes = Wishes::read(&body)?;
+    let wishes = Wishes::read(head.surface, &body)?;
+    if let (Surface::Responses, Body::Json(document)) = (head.surface, &body) {
+        unsupported::check_responses(document)?;
+    }
     let row = settlement.row();
     row.stream = wishes.stream;
     if row.user.is_none() {
         row.user = wishes.user;
     }
-    row.user = row.user.take().map(|user| user.chars().take(MAX_USER_CHARS).collect());
     let names_model = !matches!(
         head.surface,
         Surface::ResponsesGet | Surface::ResponsesDelete | Surface::ResponsesCancel
@@ -101,7 +102,7 @@ struct Wishes {
 }
 
 impl Wishes {
-    fn read(body: &Body) -> Result<Self, Refusal> {
+    fn read(surface: Surface, body: &Body) -> Result<Self, Refusal> {
         let document = match body {
             Body::Json(document) => document,
             Body::Form(form, _) => {
@@ -115,6 +116,10 @@ impl Wishes {
             Some(value) if value.kind == Kind::Null => false,
             Some(value) => value.as_bool().ok_or_else(|| wrong("stream", "a boolean"))?,
         };
+        // Speech has a word of its own for it.
+        let stream = stream
+            || (surface == Surface::AudioSpeech
+                && text(document, "stream_format").as_deref() == Some("sse"));
         let stream_usage = document
             .get("stream_options")
             .and_then(|options| options.get("include_usage"))
@@ -127,7 +132,7 @@ impl Wishes {
             stream,
             stream_usage,
             base64_embeddings,
-            user: user.map(Cow::into_owned),
+            user: user.as_deref().map(kept_user),
             previous_response_id: text(document, "previous_response_id").map(Cow::into_owned),
         })
     }

@@ -12,17 +12,17 @@ use tb_providers::{Decoded, StreamDecoder};
 use crate::client::UpstreamBody;
 use crate::engine::Engine;
 use crate::headers as names;
+use crate::refusal::{Refusal, Refused, class_label, error_code};
 use crate::reply::{Reply, ReplyBody};
 use crate::request::RequestHead;
 use crate::runtime::{RunningModel, RunningTarget};
 use crate::settlement::{AttemptEnd, Settlement};
-use crate::stream::{Binder, Clocks, PassedBody, Running, StreamBody};
+use crate::stream::{Binder, PassedBody, Progress, Running, StreamBody, Terminal, of_response};
 
 /// Headers of a provider that are passed on; the others stay here.
-const PASSED_ON: [HeaderName; 4] = [
+const PASSED_ON: [HeaderName; 3] = [
     HeaderName::from_static("openai-processing-ms"),
     HeaderName::from_static("openai-version"),
-    HeaderName::from_static("openai-organization"),
     HeaderName::from_static("content-disposition"),
 ];
 
@@ -34,6 +34,8 @@ pub(crate) struct Answer {
     pub(crate) target: Arc<RunningTarget>,
     pub(crate) model: Arc<RunningModel>,
     pub(crate) attempts: Option<HeaderValue>,
+    /// More than one attempt was made.
+    pub(crate) retried: bool,
     pub(crate) binder: Option<Binder>,
     /// Fields of the request that the provider's dialect cannot express.
     pub(crate) dropped: Vec<&'static str>,
@@ -56,15 +58,22 @@ pub(crate) async fn deliver(
     engine: &Engine,
     head: &RequestHead,
     answer: Answer,
-    settlement: Settlement,
-) -> Reply {
+    mut settlement: Settlement,
+) -> Result<Reply, Refused> {
     let mut headers = common_headers(&answer, &settlement);
     let status = answer.status;
-    match answer.content {
+    settlement.reply_begins();
+    let body = match answer.content {
         Content::Whole(decoded) => {
             let account = (answer.binder, settlement);
-            let body = settle_whole(head, (decoded, status), account, &mut headers).await;
-            Reply { status, headers, body: ReplyBody::whole(body) }
+            settle_whole(head, (decoded, status), account, &mut headers)
+                .await
+                .map(ReplyBody::whole)
+                .map_err(|refusal| Refused {
+                    refusal,
+                    attempts: answer.attempts,
+                    retried: answer.retried,
+                })?
         }
         Content::Events(upstream, decoder) => {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
@@ -77,14 +86,12 @@ pub(crate) async fn deliver(
                 decoder,
                 settlement,
                 status,
-                deadline: answer.deadline,
-                idle_timeout: answer.idle_timeout,
                 on_disconnect: answer.target.provider.on_client_disconnect,
-                tasks: engine.shared.tasks.clone(),
+                shared: Arc::clone(&engine.shared),
                 binder: answer.binder,
-                clocks: Clocks::start(),
+                progress: Progress::start(answer.deadline, answer.idle_timeout),
             };
-            Reply { status, headers, body: ReplyBody::Events(Box::new(StreamBody::new(running))) }
+            ReplyBody::Events(Box::new(StreamBody::new(running)))
         }
         Content::Passed(upstream) => {
             let content_type = answer.upstream_headers.get(CONTENT_TYPE).cloned();
@@ -92,10 +99,14 @@ pub(crate) async fn deliver(
                 CONTENT_TYPE,
                 content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
             );
-            let body = PassedBody::new(upstream, settlement, status, answer.idle_timeout);
-            Reply { status, headers, body: ReplyBody::Passed(Box::new(body)) }
+            let shared = Arc::clone(&engine.shared);
+            let (deadline, idle) = (answer.deadline, answer.idle_timeout);
+            let upstream = (upstream, status);
+            let body = PassedBody::new(upstream, settlement, shared, deadline, idle);
+            ReplyBody::Passed(Box::new(body))
         }
-    }
+    };
+    Ok(Reply { status, headers, body })
 }
 
 /// Settles a whole answer and completes its headers; gives the body.
@@ -104,21 +115,37 @@ async fn settle_whole(
     (decoded, status): (Decoded, u16),
     (binder, mut settlement): (Option<Binder>, Settlement),
     headers: &mut HeaderMap,
-) -> Bytes {
+) -> Result<Bytes, Refusal> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    settlement.note_facts(&decoded.facts);
-    if let (Some(binder), Some(id)) = (&binder, &decoded.facts.response_id) {
+    let Decoded { body, facts } = decoded;
+    if let (Some(binder), Some(id)) = (&binder, &facts.response_id) {
         binder.bind(id, &mut settlement);
     }
+    settlement.take_facts(facts);
     if let (Surface::ResponsesDelete, Some(id)) = (head.surface, &head.path_id) {
         settlement.unbind_response(id);
     }
-    settlement.settle(AttemptEnd { reason: EndReason::Complete, status, outcome: "ok" }, None);
-    if let Some(on_disk) = settlement.on_disk() {
-        // A failure is logged where it happens; the answer is the same.
-        let _ = on_disk.await;
+    let terminal = match head.surface {
+        Surface::Responses => of_response(&body),
+        _ => Terminal::Complete,
+    };
+    match terminal {
+        Terminal::Complete => {
+            let reason = EndReason::Complete;
+            settlement.settle(AttemptEnd { reason, status, outcome: "ok" }, None);
+        }
+        Terminal::Failed(error) => {
+            let reason = EndReason::UpstreamError;
+            let end = AttemptEnd { reason, status, outcome: class_label(error.class) };
+            settlement.settle(end, Some(error_code(&error)));
+        }
     }
-    if let Some(served) = &decoded.facts.served_model
+    if let Some(on_disk) = settlement.on_disk()
+        && !matches!(on_disk.await, Ok(true))
+    {
+        return Err(Refusal::AuditUnavailable);
+    }
+    if let Some(served) = settlement.served_model()
         && let Ok(value) = HeaderValue::from_str(served)
     {
         headers.insert(names::MODEL_SERVED, value);
@@ -126,7 +153,7 @@ async fn settle_whole(
     if let Some(cost) = cost_header(settlement.cost()) {
         headers.insert(names::COST_USD, cost);
     }
-    decoded.body
+    Ok(body)
 }
 
 fn common_headers(answer: &Answer, settlement: &Settlement) -> HeaderMap {

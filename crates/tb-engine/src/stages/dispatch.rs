@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tb_core::Surface;
-use tb_providers::{AnswerShape, Call, Endpoint, WireRequest, dialect};
+use tb_providers::{AnswerShape, Call, EncodeError, Endpoint, WireRequest, dialect};
 
 use self::attempt::{Attempt, Received};
 use self::failure::Failure;
@@ -19,10 +19,11 @@ use crate::engine::Engine;
 use crate::refusal::{Refusal, Refused};
 use crate::request::RequestHead;
 use crate::runtime::RunningTarget;
-use crate::settlement::{AttemptEnd, Settlement};
+use crate::settlement::Settlement;
 use crate::stream::Binder;
 
-/// Tries the targets in order, each once, until one answers.
+/// Tries the targets in order, each once, until one answers. A target whose dialect cannot
+/// express the request is passed over.
 pub(crate) async fn dispatch(
     engine: &Engine,
     head: &RequestHead,
@@ -30,32 +31,48 @@ pub(crate) async fn dispatch(
     settlement: &mut Settlement,
 ) -> Result<Answer, Refused> {
     let mut attempts = Attempts::default();
-    let mut targets = plan.targets.iter().peekable();
-    while let Some(target) = targets.next() {
-        let failure = match try_target(engine, head, &plan, target, settlement).await {
+    let mut passed_over: Option<EncodeError> = None;
+    let mut last: Option<Failure> = None;
+    for target in &plan.targets {
+        let wire = match encode(head, &plan, target) {
+            Ok(wire) => wire,
+            Err(error) => {
+                passed_over.get_or_insert(error);
+                continue;
+            }
+        };
+        if let Some(failure) = last.take() {
+            settlement.end_attempt(failure.end(), failure.label().to_owned());
+        }
+        settlement.begin_attempt(target).map_err(|refusal| refused(refusal, &attempts))?;
+        match attempt(engine, head, &plan, target).run(wire, settlement).await {
             Ok(received) => {
                 attempts.push(target, Ended::Status(received.status));
                 return Ok(answer(head.surface, &plan, target, received, &attempts));
             }
-            Err(failure) => failure,
-        };
-        attempts.push(target, failure.ended());
-        let time_left = Instant::now() < plan.deadline;
-        if failure.is_worth_another_target() && time_left && targets.peek().is_some() {
-            let end = AttemptEnd {
-                reason: failure.end_reason(),
-                status: failure.status(),
-                outcome: failure.label(),
-            };
-            settlement.end_attempt(end, failure.label().to_owned());
-            continue;
+            Err(failure) => {
+                attempts.push(target, failure.ended());
+                let goes_on = failure.is_worth_another_target() && Instant::now() < plan.deadline;
+                last = Some(failure);
+                if !goes_on {
+                    break;
+                }
+            }
         }
-        settlement.note_failure(failure.status(), failure.label());
-        let trace = attempts.trace();
-        let refusal = failure.into_refusal(trace, attempts.len());
-        return Err(Refused { refusal, attempts: attempts.header() });
     }
-    Err(Refusal::Internal("a plan without targets").into())
+    let refusal = match (last, passed_over) {
+        (Some(failure), _) => {
+            settlement.note_failure(failure.status(), failure.label());
+            failure.into_refusal(attempts.trace())
+        }
+        (None, Some(error)) => error.into(),
+        (None, None) => Refusal::Internal("a plan without targets"),
+    };
+    Err(refused(refusal, &attempts))
+}
+
+fn refused(refusal: Refusal, attempts: &Attempts) -> Refused {
+    Refused { refusal, attempts: attempts.header(), retried: attempts.len() > 1 }
 }
 
 fn answer(
@@ -72,26 +89,22 @@ fn answer(
         target: Arc::clone(target),
         model: Arc::clone(&plan.model),
         attempts: attempts.header(),
-        binder: binder(surface, target, received.key_index),
+        retried: attempts.len() > 1,
+        binder: binder(surface, target, plan.key_index.unwrap_or(0)),
         dropped: received.dropped,
         deadline: plan.deadline,
         idle_timeout: plan.model.model.idle_timeout,
     }
 }
 
-async fn try_target(
-    engine: &Engine,
+fn attempt<'a>(
+    engine: &'a Engine,
     head: &RequestHead,
     plan: &Plan,
-    target: &Arc<RunningTarget>,
-    settlement: &mut Settlement,
-) -> Result<Received, Failure> {
+    target: &'a RunningTarget,
+) -> Attempt<'a> {
     let composed = &plan.fresh.scrubbed.composed;
-    let key_index = plan.key_index.unwrap_or(0);
-    let mut wire = encode(head, plan, target, key_index)?;
-    let dropped = std::mem::take(&mut wire.dropped);
-    settlement.begin_attempt(target).map_err(Failure::Refused)?;
-    let attempt = Attempt {
+    Attempt {
         engine,
         target,
         shape: AnswerShape {
@@ -103,19 +116,14 @@ async fn try_target(
         stream: composed.stream,
         deadline: plan.deadline,
         first_byte_timeout: plan.model.model.first_byte_timeout,
-    };
-    let mut received = attempt.run(wire).await?;
-    received.key_index = key_index;
-    received.dropped = dropped;
-    Ok(received)
+    }
 }
 
 fn encode(
     head: &RequestHead,
     plan: &Plan,
     target: &RunningTarget,
-    key_index: u32,
-) -> Result<WireRequest, Failure> {
+) -> Result<WireRequest, EncodeError> {
     let composed = &plan.fresh.scrubbed.composed;
     let call = Call {
         surface: head.surface,
@@ -125,15 +133,12 @@ fn encode(
         headers: &head.headers,
         response_id: head.path_id.as_deref(),
     };
-    let keys = &target.provider.api_keys;
     let endpoint = Endpoint {
         base_url: &target.provider.base_url,
-        api_key: usize::try_from(key_index).ok().and_then(|index| keys.get(index)),
+        api_key: target.api_key(plan.key_index),
         quirks: &target.provider.quirks,
     };
-    dialect(target.provider.dialect)
-        .encode(&call, &endpoint)
-        .map_err(|error| Failure::Refused(error.into()))
+    dialect(target.provider.dialect).encode(&call, &endpoint)
 }
 
 /// Stored responses stay with the provider and the key that made them.

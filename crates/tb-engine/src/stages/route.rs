@@ -12,6 +12,7 @@ use crate::engine::Engine;
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::runtime::{RunningModel, RunningTarget};
+use crate::stream::is_response_id;
 
 /// Where to send, in order, until when.
 #[derive(Debug)]
@@ -43,7 +44,9 @@ pub(crate) async fn route(
     };
     let mut targets = eligible(&model, head.surface, fresh.scrubbed.data_class)?;
     if let Some(binding) = &binding {
-        targets.retain(|target| target.provider.name == binding.provider);
+        targets.retain(|target| {
+            target.provider.name == binding.provider && target.has_key(binding.key_index)
+        });
         targets.truncate(1);
         if targets.is_empty() {
             return Err(unknown_response());
@@ -71,6 +74,9 @@ fn tied_to<'a>(head: &'a RequestHead, previous: Option<&'a str>) -> Option<&'a s
 /// Finds who keeps a response, for this tenant only: another tenant's id is as unknown as
 /// one that never was.
 async fn binding(engine: &Engine, fresh: &Fresh, id: &str) -> Result<ResponseBinding, Refusal> {
+    if !is_response_id(id) {
+        return Err(unknown_response());
+    }
     let service = fresh.scrubbed.composed.admitted.service.name.clone();
     let bindings = &engine.shared.bindings;
     if let Some(known) = bindings.recall(&service, id) {

@@ -2,14 +2,18 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tb_core::EndReason;
-use tokio::time::Sleep;
+use tokio::task::JoinHandle;
 
+use super::abort::AbortWatch;
+use super::alarm::{Alarm, Ring};
 use crate::client::UpstreamBody;
+use crate::engine::Shared;
 use crate::reply::BodyBroken;
 use crate::settlement::{AttemptEnd, Settlement};
 
@@ -19,64 +23,98 @@ pub struct PassedBody {
     upstream: UpstreamBody,
     settlement: Settlement,
     status: u16,
-    idle_timeout: Duration,
-    alarm: Pin<Box<Sleep>>,
-    heard: Instant,
+    shared: Arc<Shared>,
+    alarm: Alarm,
+    abort: AbortWatch,
+    /// The end waits for this.
+    on_disk: Option<JoinHandle<bool>>,
     over: bool,
 }
 
+type Piece = Option<Result<Bytes, BodyBroken>>;
+
 impl PassedBody {
     pub(crate) fn new(
-        upstream: UpstreamBody,
+        (upstream, status): (UpstreamBody, u16),
         settlement: Settlement,
-        status: u16,
+        shared: Arc<Shared>,
+        deadline: Instant,
         idle_timeout: Duration,
     ) -> Self {
-        let alarm = Box::pin(tokio::time::sleep(idle_timeout));
-        let heard = Instant::now();
-        Self { upstream, settlement, status, idle_timeout, alarm, heard, over: false }
+        Self {
+            upstream,
+            settlement,
+            status,
+            shared,
+            alarm: Alarm::new(deadline, idle_timeout),
+            abort: AbortWatch::default(),
+            on_disk: None,
+            over: false,
+        }
     }
 
-    pub(crate) fn poll_bytes(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, BodyBroken>>> {
+    pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
         if self.over {
-            return Poll::Ready(None);
+            return self.poll_end(cx);
         }
         match self.upstream.poll_data(cx) {
             Poll::Ready(Some(Ok(bytes))) => {
-                self.heard = Instant::now();
+                self.alarm.heard();
+                if self.alarm.is_late() {
+                    return self.late();
+                }
                 self.settlement.note_passed_bytes(bytes.len());
                 Poll::Ready(Some(Ok(bytes)))
             }
             Poll::Ready(Some(Err(_))) => {
-                self.close(EndReason::UpstreamError, "provider_malformed");
-                Poll::Ready(Some(Err(BodyBroken)))
+                self.broken(EndReason::UpstreamError, "provider_malformed", "upstream_malformed")
             }
             Poll::Ready(None) => {
-                self.close(EndReason::Complete, "ok");
-                Poll::Ready(None)
+                self.close(EndReason::Complete, "ok", None);
+                self.on_disk = self.settlement.on_disk();
+                self.poll_end(cx)
             }
-            Poll::Pending => self.poll_alarm(cx),
+            Poll::Pending => self.poll_silence(cx),
         }
     }
 
-    fn poll_alarm(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, BodyBroken>>> {
-        loop {
-            std::task::ready!(self.alarm.as_mut().poll(cx));
-            let due = self.heard + self.idle_timeout;
-            if Instant::now() >= due {
-                self.close(EndReason::Timeout, "gateway_deadline");
-                return Poll::Ready(Some(Err(BodyBroken)));
-            }
-            self.alarm.as_mut().reset(due.into());
-        }
+    /// The end of the body: with power durability once the row is on disk. A body whose row
+    /// is not there breaks off.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        let Some(on_disk) = &mut self.on_disk else {
+            return Poll::Ready(None);
+        };
+        let recorded = std::task::ready!(Pin::new(on_disk).poll(cx));
+        self.on_disk = None;
+        Poll::Ready((!matches!(recorded, Ok(true))).then_some(Err(BodyBroken)))
     }
 
-    fn close(&mut self, reason: EndReason, outcome: &'static str) {
-        let code = (outcome != "ok").then(|| outcome.to_owned());
-        self.settlement.settle(AttemptEnd { reason, status: self.status, outcome }, code);
+    fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
+        if self.abort.poll(&self.shared, cx).is_ready() {
+            return self.broken(EndReason::Limit, "gateway_stopping", "gateway_stopping");
+        }
+        // Nothing can be put between bytes that are not read, so comments are left out.
+        while std::task::ready!(self.alarm.poll(cx)) == Ring::KeepAlive {}
+        self.late()
+    }
+
+    fn late(&mut self) -> Poll<Piece> {
+        self.broken(EndReason::Timeout, "gateway_deadline", "deadline_exceeded")
+    }
+
+    fn broken(
+        &mut self,
+        reason: EndReason,
+        outcome: &'static str,
+        code: &'static str,
+    ) -> Poll<Piece> {
+        self.close(reason, outcome, Some(code));
+        Poll::Ready(Some(Err(BodyBroken)))
+    }
+
+    fn close(&mut self, reason: EndReason, outcome: &'static str, code: Option<&str>) {
+        let end = AttemptEnd { reason, status: self.status, outcome };
+        self.settlement.settle(end, code.map(str::to_owned));
         self.over = true;
     }
 }

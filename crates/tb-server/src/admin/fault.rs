@@ -13,9 +13,18 @@ pub(crate) enum AdminFault {
     /// No admin token, or a wrong one.
     #[error("an admin token is needed: `Authorization: Bearer tb_admin_…`")]
     Token,
-    /// The request names a host that this address is not.
-    #[error("this address does not answer under that host name")]
+    /// The request names a host that this address is not, or comes from another site's page.
+    #[error("this address answers neither under that host name nor to pages of other origins")]
     Host,
+    /// The body is not said to be JSON.
+    #[error("the body must be JSON: `content-type: application/json`")]
+    MediaType,
+    /// The body did not arrive in time.
+    #[error("the body did not arrive in time")]
+    TooSlow,
+    /// The body is larger than anything that makes sense here.
+    #[error("the body is too large")]
+    TooLarge,
     /// What was asked for does not exist.
     #[error("there is no such {0}")]
     NotFound(&'static str),
@@ -35,6 +44,9 @@ impl AdminFault {
         match self {
             Self::Token => StatusCode::UNAUTHORIZED,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
+            Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Invalid(_) => StatusCode::BAD_REQUEST,
             Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
@@ -46,6 +58,9 @@ impl AdminFault {
         match self {
             Self::Token => "invalid_admin_token",
             Self::Host => "wrong_host",
+            Self::MediaType => "unsupported_media_type",
+            Self::TooSlow => "request_timeout",
+            Self::TooLarge => "request_too_large",
             Self::NotFound(_) => "not_found",
             Self::Invalid(_) => "invalid_request",
             Self::Store(_) => "store_unavailable",

@@ -1,8 +1,7 @@
 //! Keys and admin tokens: the store's, and the copies in memory that requests are checked
 //! against.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tb_core::ports::{KeyStore, StoreError};
 use tb_core::{AdminRing, KeyRing, Pepper};
@@ -16,8 +15,10 @@ pub struct KeyDirectory {
     pepper: Pepper,
     engine: Engine,
     tokens: Live<AdminRing>,
-    /// The store's change counter as of the last reading.
-    seen: AtomicU64,
+    /// The store's change counter as of the last reading. Held for as long as a reading takes:
+    /// of two that overlap, the one with the older keys could put them in place last, and a
+    /// revoked key would work again.
+    seen: Mutex<u64>,
 }
 
 impl KeyDirectory {
@@ -31,7 +32,7 @@ impl KeyDirectory {
         engine: Engine,
     ) -> Result<Self, StoreError> {
         let tokens = Live::new(AdminRing::new(Vec::new(), pepper.clone()));
-        let directory = Self { store, pepper, engine, tokens, seen: AtomicU64::new(0) };
+        let directory = Self { store, pepper, engine, tokens, seen: Mutex::new(0) };
         directory.reload()?;
         Ok(directory)
     }
@@ -42,10 +43,11 @@ impl KeyDirectory {
     /// # Errors
     /// When the store fails; the keys in memory stay as they are.
     pub fn reload_if_changed(&self) -> Result<(), StoreError> {
-        if self.store.change_counter()? == self.seen.load(Ordering::Acquire) {
+        let mut seen = self.seen();
+        if self.store.change_counter()? == *seen {
             return Ok(());
         }
-        self.reload()
+        self.read(&mut seen)
     }
 
     /// Reads everything again.
@@ -53,13 +55,21 @@ impl KeyDirectory {
     /// # Errors
     /// When the store fails; the keys in memory stay as they are.
     pub fn reload(&self) -> Result<(), StoreError> {
+        self.read(&mut self.seen())
+    }
+
+    fn seen(&self) -> MutexGuard<'_, u64> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn read(&self, seen: &mut u64) -> Result<(), StoreError> {
         // The counter is read first: a change in between is then read once more, never missed.
         let counter = self.store.change_counter()?;
         let keys = KeyRing::new(self.store.keys()?, self.pepper.clone());
         let tokens = AdminRing::new(self.store.admin_tokens()?, self.pepper.clone());
         self.engine.set_keys(Arc::new(keys));
         self.tokens.set(tokens);
-        self.seen.store(counter, Ordering::Release);
+        *seen = counter;
         Ok(())
     }
 

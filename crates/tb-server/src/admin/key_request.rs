@@ -1,7 +1,7 @@
 //! What is asked for when a key is made, checked against the configuration.
 
 use serde::Deserialize;
-use tb_config::{Service, Snapshot, matches_pattern};
+use tb_config::{Service, Snapshot, matches_pattern, nearest};
 use tb_core::{KeyScope, ModelName, Network, Purpose, Timestamp};
 
 /// The longest label of a key, in characters.
@@ -143,7 +143,10 @@ fn unknown(what: &str, wanted: &str, mut known: Vec<String>) -> KeyFault {
     if known.is_empty() {
         return KeyFault(format!("`{wanted}` is no {what}; the configuration has none"));
     }
-    KeyFault(format!("`{wanted}` is no {what}; there are: {}", known.join(", ")))
+    let meant = nearest(&wanted, known.iter().map(String::as_str))
+        .map_or_else(String::new, |name| format!(", did you mean `{name}`?"));
+    let separator = if meant.is_empty() { ";" } else { "" };
+    KeyFault(format!("`{wanted}` is no {what}{meant}{separator} there are: {}", known.join(", ")))
 }
 
 /// Milliseconds in `250ms`, `30s`, `5m`, `12h` or `90d`.

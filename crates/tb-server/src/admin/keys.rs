@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::CACHE_CONTROL;
@@ -13,6 +12,7 @@ use tb_core::KeyId;
 use tb_core::ports::StoreError;
 
 use super::fault::AdminFault;
+use super::json_body::JsonBody;
 use super::views::{KeyView, NewKeyView};
 use super::{AdminState, KeyRequest};
 
@@ -38,7 +38,7 @@ pub(crate) async fn show(
 /// `POST /admin/v1/keys`: the only answer that shows the key.
 pub(crate) async fn create(
     State(state): State<Arc<AdminState>>,
-    body: Bytes,
+    JsonBody(body): JsonBody,
 ) -> Result<impl IntoResponse, AdminFault> {
     let request: KeyRequest = serde_json::from_slice(&body)
         .map_err(|error| AdminFault::Invalid(format!("the body is not a key request: {error}")))?;

@@ -8,16 +8,15 @@ use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use tb_engine::{BodyError, BodyFuture};
 
+use super::connection::Unread;
+
 /// A body must arrive in this time, whatever its size.
 const BODY_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Of a body that is too large so much is read and thrown away, and no longer than this, so
-/// that the client gets to see the refusal.
-const DISCARDED_BYTES: usize = 64 * 1024 * 1024;
-const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// Reads `incoming`, at most `limit` bytes. A body in one piece is not copied.
-pub(super) fn read(mut incoming: Incoming, limit: usize) -> BodyFuture {
+/// Reads `incoming`, at most `limit` bytes. A body in one piece is not copied. One that is too
+/// large is refused at once; what is still on its way is discarded behind the answer, see
+/// `ClientStream`.
+pub(super) fn read(mut incoming: Incoming, limit: usize, unread: Unread) -> BodyFuture {
     Box::pin(async move {
         if incoming.is_end_stream() {
             return Ok(Bytes::new());
@@ -25,24 +24,9 @@ pub(super) fn read(mut incoming: Incoming, limit: usize) -> BodyFuture {
         let outcome = tokio::time::timeout(BODY_TIMEOUT, collect(&mut incoming, limit))
             .await
             .unwrap_or(Err(BodyError::TooSlow));
-        if matches!(outcome, Err(BodyError::TooLarge(_))) {
-            // Most clients read no answer before they have sent everything, and closing a
-            // connection with unread bytes resets it under the answer.
-            let _ = tokio::time::timeout(DISCARD_TIMEOUT, discard(&mut incoming)).await;
-        }
+        unread.set(outcome.is_err());
         outcome
     })
-}
-
-/// Reads on without keeping anything, up to [`DISCARDED_BYTES`].
-async fn discard(incoming: &mut Incoming) {
-    let mut left = DISCARDED_BYTES;
-    while let Ok(Some(piece)) = next(incoming).await {
-        left = left.saturating_sub(piece.len());
-        if left == 0 {
-            return;
-        }
-    }
 }
 
 async fn collect(incoming: &mut Incoming, limit: usize) -> Result<Bytes, BodyError> {

@@ -3,11 +3,20 @@
 
 use std::net::{SocketAddr, TcpListener};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tb_engine::Engine;
 use tokio_util::sync::CancellationToken;
 
 use super::accept_loop;
+
+/// So long before the drain time-out streams are told that they end, if it is longer than
+/// [`SHORT_DRAIN`]; a shorter one gives them a quarter of it.
+const LAST_WORDS: Duration = Duration::from_millis(300);
+const SHORT_DRAIN: Duration = Duration::from_secs(1);
+
+/// How long a blocking call (a store that hangs) may hold a worker that has nothing else left.
+const BLOCKING_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Running workers.
 #[derive(Debug)]
@@ -33,7 +42,10 @@ impl Workers {
             let (engine, stop) = (engine.for_worker(), stop.clone());
             let thread = std::thread::Builder::new()
                 .name(format!("tollbar-worker-{number}"))
-                .spawn(move || runtime.block_on(work(listener, engine, stop)))?;
+                .spawn(move || {
+                    runtime.block_on(work(listener, engine, stop));
+                    runtime.shutdown_timeout(BLOCKING_TIMEOUT);
+                })?;
             threads.push(thread);
         }
         Ok(Self { threads, stop, address })
@@ -68,7 +80,12 @@ async fn work(listener: TcpListener, engine: Engine, stop: CancellationToken) {
     // The runtime lives until no task is left; what is left after the drain time-out is
     // dropped with it, and settled by that.
     let limit = engine.snapshot().server.drain_timeout;
-    if !engine.finish(limit).await {
+    let last_words = if limit > SHORT_DRAIN { LAST_WORDS } else { limit / 4 };
+    if engine.finish(limit - last_words).await {
+        return;
+    }
+    engine.abort_streams();
+    if !engine.finish(last_words).await {
         tracing::warn!("requests were still running at the end of the drain time-out");
     }
 }

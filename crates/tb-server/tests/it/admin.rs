@@ -20,7 +20,7 @@ use tb_server::admin::{AdminState, KeyDirectory, KeyRequest, Live, router, route
 use tb_store::{MemoryStore, MmapJournal};
 use tower::ServiceExt;
 
-const CONFIG: &str = r#"
+pub(crate) const CONFIG: &str = r#"
 [providers.simulated]
 dialect = "simulated"
 api_keys = ["sk-canary-4711"]
@@ -36,13 +36,15 @@ purposes = ["research"]
 models = ["*"]
 "#;
 
-fn loaded(text: &str) -> Loaded {
+pub(crate) fn loaded(text: &str) -> Loaded {
     let source =
         Source::Text { name: "t.toml".into(), folder: "/nonexistent".into(), text: text.into() };
     load(&source, &Overrides::default(), &FixedEnvironment::default())
         .map_err(|report| report.render())
         .unwrap()
 }
+
+const JSON: &str = "application/json";
 
 /// An admin API without a socket.
 struct Admin {
@@ -113,7 +115,8 @@ impl Admin {
     }
 
     async fn make(&self, request: &Value) -> Answer {
-        self.send(self.request("POST", "/admin/v1/keys"), &request.to_string()).await
+        let post = self.request("POST", "/admin/v1/keys").header("content-type", JSON);
+        self.send(post, &request.to_string()).await
     }
 }
 
@@ -286,6 +289,61 @@ async fn refuses_a_host_name_that_is_not_its_own() {
     }
     let request = Request::builder().uri("/healthz").header("host", "[::1]:8788");
     assert_eq!(admin.send(request, "").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_make_no_keys_in_any_mode() {
+    let open = format!("[server]\nauthentication = \"off\"\n{CONFIG}");
+    for (config, address) in [
+        (CONFIG, "127.0.0.1:8788"),
+        (open.as_str(), "127.0.0.1:8788"),
+        (open.as_str(), "[::1]:8788"),
+    ] {
+        let admin = Admin::at(address, config);
+        for (name, value) in [
+            ("origin", "http://evil.example"),
+            ("origin", "null"),
+            ("origin", "http://localhost:3000"),
+            ("origin", "https://localhost:8788"),
+            ("sec-fetch-site", "cross-site"),
+        ] {
+            for (method, path) in [("POST", "/admin/v1/keys"), ("GET", "/admin/v1/keys")] {
+                for content_type in ["text/plain", JSON] {
+                    let request = admin.request(method, path).header(name, value);
+                    let request = request.header("content-type", content_type);
+                    let answer = admin.send(request, r#"{"service":"bot"}"#).await;
+                    assert_eq!(
+                        answer.status,
+                        StatusCode::MISDIRECTED_REQUEST,
+                        "{method} {name}: {value}"
+                    );
+                    assert_eq!(answer.json()["error"]["code"], "wrong_host");
+                }
+            }
+        }
+        assert!(admin.store.keys().unwrap().is_empty());
+        let own = admin.request("POST", "/admin/v1/keys").header("content-type", JSON);
+        let own = own.header("origin", "http://localhost:8788");
+        let own = own.header("sec-fetch-site", "same-origin");
+        assert_eq!(admin.send(own, r#"{"service":"bot"}"#).await.status, StatusCode::CREATED);
+    }
+}
+
+#[tokio::test]
+async fn a_body_that_is_not_called_json_makes_no_key() {
+    let admin = Admin::new();
+    for content_type in ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data"] {
+        let post = admin.request("POST", "/admin/v1/keys").header("content-type", content_type);
+        let answer = admin.send(post, r#"{"service":"bot"}"#).await;
+        assert_eq!(answer.status, StatusCode::UNSUPPORTED_MEDIA_TYPE, "{content_type}");
+        assert_eq!(answer.json()["error"]["code"], "unsupported_media_type");
+    }
+    let untyped = admin.send(admin.request("POST", "/admin/v1/keys"), r#"{"service":"bot"}"#).await;
+    assert_eq!(untyped.status, StatusCode::UNSUPPORTED_MEDIA_TYPE);
+    assert!(admin.store.keys().unwrap().is_empty());
+    let large = admin.make(&json!({ "service": "bot", "name": "x".repeat(70_000) })).await;
+    assert_eq!(large.status, StatusCode::PAYLOAD_TOO_LARGE);
+    assert_eq!(large.json()["error"]["code"], "request_too_large");
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! The storer: carries records from the journal into the store, in batches.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::File;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +8,7 @@ use std::time::Duration;
 use tb_core::ports::{JournalRecord, ResponseBinding, ResponseStore, StoreError, UsageStore};
 use tb_core::{ServiceName, UsageRow};
 
+use super::open_attempts::{Change, OpenAttempts};
 use super::record::{AttemptKey, Records, Subject, decode, subject, with_frame};
 use super::segment::Segment;
 use super::shared::{Claim, Shared};
@@ -41,7 +42,8 @@ struct Batch {
     bindings: Vec<ResponseBinding>,
     /// Bindings dissolved. An id is never bound again, so these go last.
     unbound: Vec<(ServiceName, String)>,
-    ended: Vec<AttemptKey>,
+    /// What its records change about the open attempts, once it is stored.
+    changes: Vec<Change>,
     /// The position after its last record.
     end: u64,
 }
@@ -50,10 +52,7 @@ impl Batch {
     fn take(&mut self, record: JournalRecord) {
         match record {
             JournalRecord::Begun(_) => {}
-            JournalRecord::Ended(row) => {
-                self.ended.push((row.request_id, row.attempt));
-                self.rows.push(row);
-            }
+            JournalRecord::Ended(row) => self.rows.push(row),
             JournalRecord::Bound(binding) => self.bindings.push(binding),
             JournalRecord::Unbound(service, id) => self.unbound.push((service, id)),
         }
@@ -66,9 +65,10 @@ pub(super) struct Storer {
     destination: Destination,
     /// The position of the next record to store.
     cursor: u64,
-    /// Attempts that began and whose end is not stored, with the position that keeps their
-    /// segment.
-    open: HashMap<AttemptKey, u64>,
+    /// Requests whose last word is not stored, with the positions that keep their segments.
+    open: OpenAttempts,
+    /// Whether the last attempt at making a spare segment failed.
+    lacks_spare: bool,
 }
 
 impl Storer {
@@ -76,9 +76,9 @@ impl Storer {
         shared: Arc<Shared>,
         destination: Destination,
         cursor: u64,
-        open: HashMap<AttemptKey, u64>,
+        open: OpenAttempts,
     ) -> Self {
-        Self { shared, destination, cursor, open }
+        Self { shared, destination, cursor, open, lacks_spare: false }
     }
 
     /// Stores until told to stop.
@@ -87,6 +87,7 @@ impl Storer {
         let mut failures: u32 = 0;
         let mut last_attempts = 0;
         loop {
+            self.prepare_spares();
             let stopping = self.shared.wait_for_work(pause(failures));
             match self.store_waiting() {
                 Ok(()) => {
@@ -112,8 +113,21 @@ impl Storer {
                 std::thread::sleep(pause(failures));
             }
         }
+        self.shared.discard_spares();
         if self.shared.is_stored() && self.open.is_empty() {
             self.shared.drop_all();
+        }
+    }
+
+    /// Without a spare nothing is lost: new work is refused when the room gets short.
+    fn prepare_spares(&mut self) {
+        match self.shared.prepare_spares() {
+            Ok(()) => self.lacks_spare = false,
+            Err(_) if self.lacks_spare => {}
+            Err(fault) => {
+                tracing::warn!(%fault, "the journal has no spare segment");
+                self.lacks_spare = true;
+            }
         }
     }
 
@@ -136,17 +150,18 @@ impl Storer {
                 self.destination.usage.append(&batch.rows, batch.end)?;
             }
             self.cursor = batch.end;
-            for key in &batch.ended {
-                self.open.remove(key);
+            for change in batch.changes {
+                self.open.note(change);
             }
             self.shared.report_stored(self.cursor, None);
+            self.prepare_spares();
         }
         self.shared.report_stored(self.cursor, Some(began_ms));
         Ok(())
     }
 
     /// Reads up to a batch of rows out of the segment at the cursor.
-    fn read_batch(&mut self, target: u64) -> Result<Batch, StoreError> {
+    fn read_batch(&self, target: u64) -> Result<Batch, StoreError> {
         let mut batch = Batch { end: self.cursor, ..Batch::default() };
         while batch.rows.len() < BATCH_ROWS && batch.end < target {
             let Some(segment) = self.shared.segment_at(batch.end) else {
@@ -166,7 +181,7 @@ impl Storer {
     }
 
     fn read_segment(
-        &mut self,
+        &self,
         segment: &Segment,
         limit: u64,
         batch: &mut Batch,
@@ -181,15 +196,16 @@ impl Storer {
                 }
                 return Ok(limit);
             };
-            match subject(payload) {
-                Some(Subject::Begun(key)) => {
-                    self.open.insert(key, segment.base + offset);
-                }
-                Some(Subject::Ended(_) | Subject::Binding) => match decode(payload) {
-                    Some(record) => batch.take(record),
-                    None => tracing::error!(offset, "a journal record cannot be read"),
-                },
-                None => tracing::error!(offset, "a journal record is of an unknown version"),
+            let Some(subject) = subject(payload) else {
+                tracing::error!(offset, "a journal record is of an unknown version");
+                continue;
+            };
+            batch.changes.push(Change::new(subject, segment.base + offset));
+            match (subject, decode(payload)) {
+                // What it says is read when a crash leaves it open.
+                (Subject::Begun(_), _) => {}
+                (_, Some(record)) => batch.take(record),
+                (_, None) => tracing::error!(offset, "a journal record cannot be read"),
             }
         }
         Ok(segment.base + records.offset())
@@ -203,7 +219,7 @@ impl Storer {
             if self.cursor < sealed_at {
                 return;
             }
-            let held_by = self.open_in(&oldest);
+            let held_by = self.open.held_by(&oldest);
             if held_by > 0 {
                 if !self.is_worth_carrying(held_by) {
                     return;
@@ -212,17 +228,12 @@ impl Storer {
                     tracing::warn!(%fault, "a journal segment cannot be released");
                     return;
                 }
-                if self.open_in(&oldest) > 0 {
+                if self.open.held_by(&oldest) > 0 {
                     return;
                 }
             }
             self.shared.drop_oldest();
         }
-    }
-
-    /// How many open attempts have their only trace in `oldest` or before it.
-    fn open_in(&self, oldest: &Segment) -> usize {
-        self.open.values().filter(|position| **position < oldest.end()).count()
     }
 
     /// Whether room is short and the copies would take little of what they free.
@@ -232,30 +243,31 @@ impl Storer {
         self.shared.segment_count() > settings.crowded_at() && copies <= settings.segment_bytes / 4
     }
 
-    /// Writes the beginnings of attempts that still run once more, into the newest segment.
-    /// No end can be appended meanwhile, so a beginning never comes to stand behind its end.
+    /// Writes the records that tell of requests that still run once more, into the newest
+    /// segment. Nothing can be appended meanwhile, so a beginning never comes to stand behind
+    /// its end, nor an end behind the attempt that followed.
     fn carry_over(&mut self, oldest: &Segment) -> Result<(), StoreError> {
         let shared = Arc::clone(&self.shared);
         let mut appender = shared.appender();
-        let ended = self.ended_since_cursor(shared.appended())?;
-        for (key, position) in &mut self.open {
-            if *position >= oldest.end() || ended.contains(key) {
+        let outdated = self.outdated_since_cursor(shared.appended())?;
+        for (key, position) in self.open.iter_mut() {
+            if *position >= oldest.end() || outdated.contains(key) {
                 continue;
             }
-            let Some(begun) = read_at(&oldest.file, *position - oldest.base, oldest.file_bytes)?
+            let Some(record) = read_at(&oldest.file, *position - oldest.base, oldest.file_bytes)?
             else {
                 continue;
             };
-            *position = with_frame((&begun).into(), |frame| {
+            *position = with_frame((&record).into(), |frame| {
                 shared.append_locked(&mut appender, frame, Claim::Own)
             })?;
         }
         Ok(())
     }
 
-    /// The attempts whose end lies between the cursor and `target`.
-    fn ended_since_cursor(&self, target: u64) -> Result<HashSet<AttemptKey>, StoreError> {
-        let mut ended = HashSet::new();
+    /// The attempts about which there is something newer between the cursor and `target`.
+    fn outdated_since_cursor(&self, target: u64) -> Result<HashSet<AttemptKey>, StoreError> {
+        let mut outdated = HashSet::new();
         let mut position = self.cursor;
         while position < target {
             let Some(segment) = self.shared.segment_at(position) else { break };
@@ -264,13 +276,17 @@ impl Storer {
             let mut records =
                 Records::new(&segment.file, from - segment.base, limit - segment.base);
             while let Some((_, payload)) = records.next().map_err(unreadable)? {
-                if let Some(Subject::Ended(key)) = subject(payload) {
-                    ended.insert(key);
+                if let Some(
+                    Subject::Begun((request, attempt)) | Subject::Ended((request, attempt), _),
+                ) = subject(payload)
+                {
+                    outdated.insert((request, attempt));
+                    outdated.insert((request, attempt.saturating_sub(1)));
                 }
             }
             position = segment.end();
         }
-        Ok(ended)
+        Ok(outdated)
     }
 }
 

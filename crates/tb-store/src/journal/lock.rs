@@ -54,7 +54,7 @@ fn in_use(directory: &Path, file: &mut File) -> StoreError {
         "" => "another process".to_owned(),
         number => format!("process {number}"),
     };
-    StoreError::Failed(format!(
+    StoreError::Unavailable(format!(
         "the journal {} is in use by {holder}: stop it, or give this one another journal.path",
         directory.display()
     ))

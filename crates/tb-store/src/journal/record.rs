@@ -36,7 +36,9 @@ pub(super) type AttemptKey = (RequestId, u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Subject {
     Begun(AttemptKey),
-    Ended(AttemptKey),
+    /// An end, and whether it is the one that the client saw: another attempt may follow an
+    /// end that is not.
+    Ended(AttemptKey, bool),
     /// A binding, made or dissolved.
     Binding,
 }
@@ -88,7 +90,7 @@ pub(super) fn decode(payload: &[u8]) -> Option<JournalRecord> {
     }
 }
 
-/// What the record in a payload is about. Reads the variant and the first two fields of
+/// What the record in a payload is about. Reads the variant and the first three fields of
 /// `UsageRow`, which stand first in the encoding; a test holds the two together.
 pub(super) fn subject(payload: &[u8]) -> Option<Subject> {
     let (&PAYLOAD_VERSION, body) = payload.split_first()? else {
@@ -98,10 +100,10 @@ pub(super) fn subject(payload: &[u8]) -> Option<Subject> {
     if matches!(variant, 2 | 3) {
         return Some(Subject::Binding);
     }
-    let (key, _) = postcard::take_from_bytes::<AttemptKey>(rest).ok()?;
+    let (key, rest) = postcard::take_from_bytes::<AttemptKey>(rest).ok()?;
     match variant {
         0 => Some(Subject::Begun(key)),
-        1 => Some(Subject::Ended(key)),
+        1 => Some(Subject::Ended(key, postcard::take_from_bytes::<bool>(rest).ok()?.0)),
         _ => None,
     }
 }
@@ -236,8 +238,12 @@ mod tests {
         for (id, attempt) in [(0, 0), (7, 1), (u128::MAX, u32::MAX)] {
             let begun = payload_of(&JournalRecord::Begun(row(id, attempt)));
             assert_eq!(subject(&begun), Some(Subject::Begun((RequestId(id), attempt))));
-            let ended = payload_of(&JournalRecord::Ended(row(id, attempt)));
-            assert_eq!(subject(&ended), Some(Subject::Ended((RequestId(id), attempt))));
+            for is_final in [true, false] {
+                let row = UsageRow { is_final, ..row(id, attempt) };
+                let ended = payload_of(&JournalRecord::Ended(row));
+                let expected = Subject::Ended((RequestId(id), attempt), is_final);
+                assert_eq!(subject(&ended), Some(expected));
+            }
         }
         let bound = payload_of(&JournalRecord::Bound(ResponseBinding {
             response_id: "r".to_owned(),

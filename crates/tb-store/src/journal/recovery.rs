@@ -4,22 +4,23 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use tb_core::ports::{JournalRecord, StoreError};
-use tb_core::{EndReason, RequestId, UsageRow, UsageSource};
+use tb_core::{EndReason, RequestId, UsageRow};
 
-use super::record::{AttemptKey, Records, Subject, decode, subject};
-use super::segment::{HEADER_BYTES, Segment, base_of};
+use super::open_attempts::{Change, OpenAttempts};
+use super::record::{AttemptKey, Records, decode, subject};
+use super::segment::{HEADER_BYTES, Segment, base_of, is_spare};
 
 /// What was found.
 pub(super) struct Found {
     /// The segments, oldest first, each sealed where its whole records end.
     pub(super) segments: VecDeque<Segment>,
-    /// Attempts without an end, with the position of their beginning.
-    pub(super) open: HashMap<AttemptKey, u64>,
+    /// Requests without a last word.
+    pub(super) open: OpenAttempts,
 }
 
 /// Reads all segments of `directory`.
 pub(super) fn scan(directory: &Path) -> Result<Found, StoreError> {
-    let mut found = Found { segments: VecDeque::new(), open: HashMap::new() };
+    let mut found = Found { segments: VecDeque::new(), open: OpenAttempts::default() };
     for path in segment_paths(directory)? {
         let base = base_of(&path).unwrap_or(0);
         let Some(mut segment) = Segment::open(&path, base)? else {
@@ -43,7 +44,7 @@ fn remove(path: &Path) -> Result<(), StoreError> {
         .map_err(|fault| StoreError::Failed(format!("cannot delete {}: {fault}", path.display())))
 }
 
-/// The segment files by rising position.
+/// The segment files by rising position. Spares, which nobody wrote to, are deleted.
 fn segment_paths(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
     let fault = |fault: std::io::Error| {
         StoreError::Failed(format!("cannot read the journal {}: {fault}", directory.display()))
@@ -53,6 +54,8 @@ fn segment_paths(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
         let path = entry.map_err(fault)?.path();
         if let Some(base) = base_of(&path) {
             paths.insert(base, path);
+        } else if is_spare(&path) {
+            remove(&path)?;
         }
     }
     Ok(paths.into_values().collect())
@@ -60,51 +63,47 @@ fn segment_paths(directory: &Path) -> Result<Vec<PathBuf>, StoreError> {
 
 /// Notes the beginnings and ends in one segment and gives the position after its last whole
 /// record.
-fn scan_segment(segment: &Segment, open: &mut HashMap<AttemptKey, u64>) -> Result<u64, StoreError> {
+fn scan_segment(segment: &Segment, open: &mut OpenAttempts) -> Result<u64, StoreError> {
     let mut records = Records::new(&segment.file, HEADER_BYTES, segment.file_bytes);
     while let Some((offset, payload)) = records.next().map_err(|fault| {
         StoreError::Failed(format!("cannot read {}: {fault}", segment.path.display()))
     })? {
-        match subject(payload) {
-            Some(Subject::Begun(key)) => {
-                open.insert(key, segment.base + offset);
-            }
-            Some(Subject::Ended(key)) => {
-                open.remove(&key);
-            }
-            Some(Subject::Binding) | None => {}
+        if let Some(subject) = subject(payload) {
+            open.note(Change::new(subject, segment.base + offset));
         }
     }
     Ok(segment.base + records.offset())
 }
 
 /// The rows with which the open attempts are settled: what was known when they began stands,
-/// and the last attempt of each request counts as the one that the client saw.
+/// and the last attempt of each request counts as the one that the client saw. One that had
+/// ended, and after which none began, keeps its own end.
 pub(super) fn crash_rows(found: &Found) -> Vec<UsageRow> {
-    let mut places: Vec<(AttemptKey, u64)> =
-        found.open.iter().map(|(key, position)| (*key, *position)).collect();
+    let mut places: Vec<(AttemptKey, u64)> = found.open.iter().collect();
     places.sort_unstable();
     let mut last_attempts: HashMap<RequestId, u32> = HashMap::new();
     for ((request, attempt), _) in &places {
         last_attempts.insert(*request, *attempt);
     }
     let rows = places.into_iter().filter_map(|((request, attempt), position)| {
-        let mut row = read_begun(&found.segments, position)?;
-        row.end_reason = EndReason::Crash;
-        row.usage_source = UsageSource::Estimate;
-        row.duration_ms = 0;
+        let mut row = match read(&found.segments, position)? {
+            JournalRecord::Begun(mut row) => {
+                row.end_reason = EndReason::Crash;
+                row.duration_ms = 0;
+                row
+            }
+            JournalRecord::Ended(row) => row,
+            JournalRecord::Bound(_) | JournalRecord::Unbound(..) => return None,
+        };
         row.is_final = last_attempts.get(&request) == Some(&attempt);
         Some(row)
     });
     rows.collect()
 }
 
-fn read_begun(segments: &VecDeque<Segment>, position: u64) -> Option<UsageRow> {
+fn read(segments: &VecDeque<Segment>, position: u64) -> Option<JournalRecord> {
     let segment = segments.iter().find(|segment| position < segment.end())?;
     let offset = position.checked_sub(segment.base)?;
     let mut records = Records::new(&segment.file, offset, segment.file_bytes);
-    match decode(records.next().ok()??.1)? {
-        JournalRecord::Begun(row) => Some(row),
-        JournalRecord::Ended(_) | JournalRecord::Bound(_) | JournalRecord::Unbound(..) => None,
-    }
+    decode(records.next().ok()??.1)
 }

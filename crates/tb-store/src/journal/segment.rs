@@ -1,5 +1,7 @@
 //! Segments: files of a fixed size whose blocks are all allocated before the first write, so
-//! that a full disk is an error here and never a fault in the middle of a memory copy.
+//! that a full disk is an error here and never a fault in the middle of a memory copy. They
+//! are made as spares, which have no position yet, and become active by getting a header and
+//! a name: neither needs room on the disk, so a spare is room that nobody can take away.
 //!
 //! Positions count bytes through all segments: a segment that starts at position P holds the
 //! positions P to P + its file length, and its file is named after P.
@@ -16,6 +18,7 @@ use rustix::fs::{FallocateFlags, fallocate};
 use rustix::io::Errno;
 use tb_core::ports::StoreError;
 
+use super::Allocate;
 use super::map::map_shared;
 
 /// `magic 8 | u32 version | u32 zero | u64 start position | u32 CRC32C of those | u32 zero`.
@@ -23,6 +26,7 @@ pub(super) const HEADER_BYTES: u64 = 32;
 const MAGIC: &[u8; 8] = b"TBJOURNL";
 const VERSION: u32 = 1;
 const EXTENSION: &str = "tbj";
+const SPARE_EXTENSION: &str = "new";
 
 /// A segment on disk, as the storer sees it.
 #[derive(Debug, Clone)]
@@ -89,6 +93,11 @@ pub(super) fn base_of(path: &Path) -> Option<u64> {
     u64::from_str_radix(path.file_stem()?.to_str()?, 16).ok()
 }
 
+/// Whether this is a spare that a process left behind.
+pub(super) fn is_spare(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == SPARE_EXTENSION)
+}
+
 fn header(base: u64) -> [u8; 32] {
     let mut bytes = Vec::with_capacity(32);
     bytes.extend_from_slice(MAGIC);
@@ -109,40 +118,74 @@ pub(super) struct ActiveSegment {
     used: usize,
 }
 
-impl ActiveSegment {
-    /// Makes a segment of `bytes` at `base`: file, blocks, header, mapping.
-    pub(super) fn create(directory: &Path, base: u64, bytes: u64) -> Result<Self, StoreError> {
-        let path = path_of(directory, base);
-        let made = Self::create_file(&path, base, bytes);
-        made.map_err(|fault| {
-            // A half-made file would be met again at the next start; its loss loses nothing.
+/// A segment without a position: file, blocks and mapping are there, records are not.
+pub(super) struct Spare {
+    path: PathBuf,
+    file: Arc<File>,
+    map: MmapMut,
+    file_bytes: u64,
+}
+
+impl Spare {
+    /// Makes the `number`-th spare of a process, of `bytes`.
+    pub(super) fn create(
+        directory: &Path,
+        number: u64,
+        bytes: u64,
+        allocate: Allocate,
+    ) -> Result<Self, StoreError> {
+        // As long as the name that it gets later: on a full disk the directory cannot grow.
+        let path = directory.join(format!("spare{number:011x}.{SPARE_EXTENSION}"));
+        Self::create_file(&path, bytes, allocate).map_err(|fault| {
+            // A half-made file takes room; its loss loses nothing.
             let _ = std::fs::remove_file(&path);
-            let what = format!("cannot make the journal segment {}: {fault}", path.display());
-            match fault.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(what),
-                _ => StoreError::Failed(what),
-            }
+            cannot_make(&path, &fault)
         })
     }
 
-    fn create_file(path: &Path, base: u64, bytes: u64) -> io::Result<Self> {
+    fn create_file(path: &Path, bytes: u64, allocate: Allocate) -> io::Result<Self> {
         let file =
             OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)?;
         allocate(&file, bytes)?;
-        file.write_all_at(&header(base), 0)?;
-        let length = usize::try_from(bytes).map_err(io::Error::other)?;
-        let map = map_shared(&file, length)?;
-        let used = usize::try_from(HEADER_BYTES).map_err(io::Error::other)?;
-        let segment = Segment {
-            base,
-            file_bytes: bytes,
-            path: path.to_owned(),
-            file: Arc::new(file),
-            sealed_at: None,
-        };
-        Ok(Self { segment, map, used })
+        let map = map_shared(&file, usize::try_from(bytes).map_err(io::Error::other)?)?;
+        Ok(Self { path: path.to_owned(), file: Arc::new(file), map, file_bytes: bytes })
     }
 
+    /// Gives it its position.
+    pub(super) fn activate(
+        mut self,
+        directory: &Path,
+        base: u64,
+    ) -> Result<ActiveSegment, StoreError> {
+        let path = path_of(directory, base);
+        let header = header(base);
+        let used = header.len();
+        if let Some(place) = self.map.get_mut(..used) {
+            place.copy_from_slice(&header);
+        }
+        std::fs::rename(&self.path, &path).map_err(|fault| cannot_make(&path, &fault))?;
+        let Self { file, map, file_bytes, .. } = self;
+        let segment = Segment { base, file_bytes, path, file, sealed_at: None };
+        Ok(ActiveSegment { segment, map, used })
+    }
+
+    /// Gives its room back.
+    pub(super) fn discard(self) {
+        if let Err(fault) = std::fs::remove_file(&self.path) {
+            tracing::warn!(path = %self.path.display(), %fault, "a spare segment stays behind");
+        }
+    }
+}
+
+fn cannot_make(path: &Path, fault: &io::Error) -> StoreError {
+    let what = format!("cannot make the journal segment {}: {fault}", path.display());
+    match fault.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => StoreError::Full(what),
+        _ => StoreError::Failed(what),
+    }
+}
+
+impl ActiveSegment {
     /// The position at which the next record goes.
     pub(super) fn position(&self) -> u64 {
         self.segment.base + u64::try_from(self.used).unwrap_or(u64::MAX)
@@ -150,7 +193,12 @@ impl ActiveSegment {
 
     /// Whether a frame of `length` bytes fits.
     pub(super) fn has_room(&self, length: usize) -> bool {
-        self.map.len() - self.used >= length
+        self.free() >= length
+    }
+
+    /// The bytes that are left.
+    pub(super) fn free(&self) -> usize {
+        self.map.len().saturating_sub(self.used)
     }
 
     /// Copies a frame that fits: everything but its length first, so that a reader after a
@@ -170,7 +218,7 @@ impl ActiveSegment {
 }
 
 /// Reserves the blocks. File systems that cannot are given zeros to hold instead.
-fn allocate(file: &File, bytes: u64) -> io::Result<()> {
+pub(super) fn allocate_blocks(file: &File, bytes: u64) -> io::Result<()> {
     match fallocate(file, FallocateFlags::empty(), 0, bytes) {
         Ok(()) => Ok(()),
         Err(Errno::OPNOTSUPP | Errno::NOSYS) => {

@@ -10,17 +10,15 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tb_core::RequestId;
 use tb_core::ports::StoreError;
 
+use super::room::Room;
 use super::segment::{ActiveSegment, Segment};
 use super::{Durability, JournalSettings};
 
 /// Waiting bytes at which the storer is woken before its time: some 2,000 records.
 const WAKE_BYTES: u64 = 256 * 1024;
-
-/// Segments that only the ends of attempts may take once `max_segments` are in use: work that
-/// was begun can be settled although no new work is let in.
-const RESERVED_SEGMENTS: usize = 2;
 
 /// A lock that a panic of another thread does not take away: every state behind these locks
 /// is whole between two statements.
@@ -31,18 +29,23 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Who asks for room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Claim {
-    /// New work: refused when the journal is full.
-    Begin,
-    /// The end of work: may use the reserve.
-    End,
-    /// The journal's own house-keeping: never refused.
+    /// New work, whose end needs room as well: refused when the journal or the disk is full.
+    Begin(RequestId),
+    /// A request that was refused: must not eat the room that is kept for running ones.
+    Refused,
+    /// Something about running work: uses the room that was kept for it.
+    Running,
+    /// The last word about a request: as above, and no more room is kept for it.
+    Last(RequestId),
+    /// The journal's own house-keeping: refused when the disk is full.
     Own,
 }
 
 /// The state of writing.
 pub(super) struct Appender {
     pub(super) active: ActiveSegment,
-    closed: Option<String>,
+    pub(super) room: Room,
+    pub(super) closed: Option<String>,
     /// Sealed segments, and the directory, that were not flushed since they changed; filled
     /// with durability `power` only.
     unsynced: Vec<Arc<File>>,
@@ -69,6 +72,8 @@ pub(super) struct Shared {
     /// All segments, oldest first; the last one is the active one.
     catalog: Mutex<VecDeque<Segment>>,
     segments: AtomicUsize,
+    /// Numbers the names of spare segments.
+    pub(super) spares_made: AtomicU64,
     /// The position after the last whole record.
     appended: AtomicU64,
     stored: AtomicU64,
@@ -98,7 +103,13 @@ impl Shared {
             settings,
             segments: AtomicUsize::new(catalog.len()),
             catalog: Mutex::new(catalog),
-            appender: Mutex::new(Appender { active, closed: None, unsynced }),
+            appender: Mutex::new(Appender {
+                active,
+                room: Room::default(),
+                closed: None,
+                unsynced,
+            }),
+            spares_made: AtomicU64::new(1),
             appended: AtomicU64::new(appended),
             stored: AtomicU64::new(stored),
             storer_sleeps: AtomicBool::new(false),
@@ -125,10 +136,16 @@ impl Shared {
         let at = self.append_locked(&mut appender, frame, claim)?;
         drop(appender);
         let waiting = at.saturating_sub(self.stored.load(Ordering::Relaxed));
-        if waiting > WAKE_BYTES && self.storer_sleeps.swap(false, Ordering::Relaxed) {
-            self.work.notify_one();
+        if waiting > WAKE_BYTES {
+            self.wake_storer();
         }
         Ok(at)
+    }
+
+    fn wake_storer(&self) {
+        if self.storer_sleeps.swap(false, Ordering::Relaxed) {
+            self.work.notify_one();
+        }
     }
 
     /// Appends one frame with the appender in hand, and gives its position.
@@ -141,38 +158,53 @@ impl Shared {
         if let Some(why) = &appender.closed {
             return Err(StoreError::Failed(why.clone()));
         }
-        let limit = self.limit(claim);
-        let in_use = self.segments.load(Ordering::Relaxed);
-        let rolls = !appender.active.has_room(frame.len());
-        if in_use > limit || (rolls && in_use == limit) {
-            return Err(StoreError::Full(format!(
-                "{in_use} journal segments wait for the store: is its disk full or slow?"
-            )));
+        match claim {
+            Claim::Begin(_) => {
+                self.check_backlog(appender, frame.len())?;
+                self.make_room(appender, frame.len(), Room::reserve_for(frame.len()))?;
+            }
+            Claim::Refused => {
+                self.check_backlog(appender, frame.len())?;
+                self.make_room(appender, frame.len(), 0)?;
+            }
+            Claim::Own => self.make_room(appender, frame.len(), 0)?,
+            Claim::Running | Claim::Last(_) => {}
         }
-        if rolls {
+        if !appender.active.has_room(frame.len()) {
             self.roll(appender)?;
         }
         let at = appender.active.position();
         appender.active.write(frame)?;
+        match claim {
+            Claim::Begin(request) => {
+                appender.room.reserve(request, Room::reserve_for(frame.len()));
+            }
+            Claim::Last(request) => appender.room.release(request),
+            Claim::Refused | Claim::Running | Claim::Own => {}
+        }
         self.appended.store(appender.active.position(), Ordering::Release);
         Ok(at)
     }
 
-    const fn limit(&self, claim: Claim) -> usize {
-        match claim {
-            Claim::Begin => self.settings.max_segments,
-            Claim::End => self.settings.max_segments.saturating_add(RESERVED_SEGMENTS),
-            Claim::Own => usize::MAX,
+    /// Refuses when as many segments wait as may.
+    fn check_backlog(&self, appender: &Appender, frame: usize) -> Result<(), StoreError> {
+        let limit = self.settings.max_segments;
+        let in_use = self.segments.load(Ordering::Relaxed);
+        if in_use > limit || (in_use == limit && !appender.active.has_room(frame)) {
+            return Err(StoreError::Full(format!(
+                "{in_use} journal segments wait for the store: is its disk full or slow?"
+            )));
         }
+        Ok(())
     }
 
     /// Seals the active segment and goes on in a new one.
     fn roll(&self, appender: &mut Appender) -> Result<(), StoreError> {
-        let next = ActiveSegment::create(
-            &self.settings.path,
-            appender.active.segment.end(),
-            self.settings.segment_bytes,
-        )?;
+        let spare = match appender.room.take() {
+            Some(spare) => spare,
+            None => self.make_spare()?,
+        };
+        let next = spare.activate(&self.settings.path, appender.active.segment.end())?;
         let sealed_at = appender.active.position();
         let mut catalog = locked(&self.catalog);
         if let Some(last) = catalog.back_mut() {
@@ -186,12 +218,18 @@ impl Shared {
             appender.unsynced.push(Arc::clone(&sealed.segment.file));
             appender.unsynced.extend(directory_to_sync(&self.settings)?);
         }
+        self.wake_storer();
         Ok(())
     }
 
     /// Refuses every later append.
     pub(super) fn refuse_appends(&self, why: &str) {
         self.appender().closed.get_or_insert_with(|| why.to_owned());
+    }
+
+    /// Whether a record must be on disk before an answer may be complete.
+    pub(super) fn is_durable_on_power_loss(&self) -> bool {
+        self.settings.durability == Durability::Power
     }
 
     /// [`Self::sync`] where the operator asked for it.

@@ -10,7 +10,7 @@ use super::SqliteStore;
 
 impl KeyStore for SqliteStore {
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
-        self.read("read the keys", |connection| {
+        self.read(&self.key_reader, "read the keys", |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT id, digest, service, name, models, purpose, networks, created_ms,
                         expires_ms, revoked_ms
@@ -56,7 +56,7 @@ impl KeyStore for SqliteStore {
     }
 
     fn admin_tokens(&self) -> Result<Vec<(KeyId, [u8; 32])>, StoreError> {
-        self.read("read the admin tokens", |connection| {
+        self.read(&self.key_reader, "read the admin tokens", |connection| {
             let mut statement =
                 connection.prepare_cached("SELECT id, digest FROM admin_tokens ORDER BY id")?;
             statement.query_map([], |row| Ok((read_id(row)?, row.get(1)?)))?.collect()
@@ -72,7 +72,7 @@ impl KeyStore for SqliteStore {
     }
 
     fn change_counter(&self) -> Result<u64, StoreError> {
-        self.read("ask for changes of keys", |connection| {
+        self.read(&self.key_reader, "ask for changes of keys", |connection| {
             let value: i64 = connection
                 .prepare_cached("SELECT value FROM meta WHERE name = 'key_changes'")?
                 .query_row([], |row| row.get(0))?;

@@ -33,7 +33,7 @@ impl ResponseStore for SqliteStore {
         service: &ServiceName,
         response_id: &str,
     ) -> Result<Option<ResponseBinding>, StoreError> {
-        self.read("read a binding", |connection| {
+        self.read(&self.key_reader, "read a binding", |connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT provider, model, key_index, created_ms FROM responses
                  WHERE response_id = ?1 AND service = ?2",

@@ -23,7 +23,7 @@ impl UsageStore for SqliteStore {
     }
 
     fn checkpoint(&self) -> Result<u64, StoreError> {
-        self.read("read the checkpoint", |connection| {
+        self.read(&self.usage_reader, "read the checkpoint", |connection| {
             let value: i64 = connection
                 .prepare_cached("SELECT value FROM meta WHERE name = 'checkpoint'")?
                 .query_row([], |row| row.get(0))?;
@@ -32,11 +32,11 @@ impl UsageStore for SqliteStore {
     }
 
     fn sum(&self, query: &UsageQuery) -> Result<Vec<UsageSum>, StoreError> {
-        self.read("sum usage", |connection| sums::sum(connection, query))
+        self.read(&self.usage_reader, "sum usage", |connection| sums::sum(connection, query))
     }
 
     fn request(&self, id: RequestId) -> Result<Vec<UsageRow>, StoreError> {
-        self.read("read a request", |connection| {
+        self.read(&self.usage_reader, "read a request", |connection| {
             let mut texts = Texts::new(connection);
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM usage WHERE request_id = ?1 ORDER BY attempt"
@@ -47,7 +47,7 @@ impl UsageStore for SqliteStore {
     }
 
     fn recent(&self, before: Option<Timestamp>, limit: u32) -> Result<Vec<UsageRow>, StoreError> {
-        self.read("read recent rows", |connection| {
+        self.read(&self.usage_reader, "read recent rows", |connection| {
             let mut texts = Texts::new(connection);
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {COLUMNS} FROM usage WHERE request_id < ?1 AND started_ms < ?2

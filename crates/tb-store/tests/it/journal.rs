@@ -3,7 +3,7 @@
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
 use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageStore};
@@ -338,6 +338,127 @@ fn keeps_the_segments_of_attempts_that_nobody_ended() {
     assert_eq!(journal.settled_as_crash(), 1);
     drop(journal);
     assert_eq!(rows(&store)[0].end_reason, EndReason::Crash);
+}
+
+#[test]
+fn an_attempt_that_none_followed_becomes_the_last_word() {
+    let failed = |number, attempt| UsageRow {
+        is_final: false,
+        status: 503,
+        end_reason: EndReason::UpstreamError,
+        ..row(number, attempt)
+    };
+    let picture = journal_killed_after(&[
+        JournalRecord::Begun(begun(1, 1)),
+        JournalRecord::Ended(failed(1, 1)),
+        JournalRecord::Begun(begun(2, 1)),
+        JournalRecord::Ended(failed(2, 1)),
+        JournalRecord::Begun(begun(2, 2)),
+        JournalRecord::Begun(begun(3, 1)),
+        JournalRecord::Ended(failed(3, 1)),
+        JournalRecord::Ended(UsageRow { is_final: true, ..failed(3, 1) }),
+    ]);
+    let expected = [
+        UsageRow { is_final: true, ..failed(1, 1) },
+        failed(2, 1),
+        begun(2, 2),
+        UsageRow { is_final: true, ..failed(3, 1) },
+    ];
+    assert_eq!(rows_after_a_start(picture.path()), expected);
+}
+
+#[test]
+fn an_end_that_is_not_the_last_word_is_not_deleted_with_its_segment() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let mut settings = settings(directory.path());
+    settings.max_segments = 4;
+    let journal = MmapJournal::open(settings, store.clone(), store).unwrap();
+    let first = segment_files(directory.path()).remove(0);
+    let failed = UsageRow { is_final: false, ..row(0, 1) };
+    journal.append((&JournalRecord::Begun(begun(0, 1))).into()).unwrap();
+    journal.append((&JournalRecord::Ended(failed)).into()).unwrap();
+    for number in 1..=4_000 {
+        journal.append((&JournalRecord::Ended(row(number, 1))).into()).unwrap();
+        if number % 250 == 0 {
+            journal.flush().unwrap();
+        }
+    }
+    journal.flush().unwrap();
+    assert!(!first.exists());
+    let picture = photograph(directory.path());
+    let after = Arc::new(MemoryStore::new());
+    open(picture.path(), &after).close().unwrap();
+    assert_eq!(after.request(row(0, 1).request_id).unwrap(), [row(0, 1)]);
+}
+
+#[test]
+fn a_crash_keeps_that_an_attempt_costs_nothing() {
+    let free = UsageRow { usage_source: UsageSource::None, ..begun(1, 1) };
+    let picture = journal_killed_after(&[JournalRecord::Begun(free.clone())]);
+    assert_eq!(rows_after_a_start(picture.path()), [free]);
+}
+
+/// Whether [`a_disk`] has no block left.
+static IS_FULL: AtomicBool = AtomicBool::new(false);
+
+fn a_disk(file: &std::fs::File, bytes: u64) -> std::io::Result<()> {
+    if IS_FULL.load(Ordering::Relaxed) {
+        return Err(std::io::ErrorKind::StorageFull.into());
+    }
+    file.set_len(bytes)
+}
+
+#[test]
+fn a_full_disk_refuses_new_work_and_takes_the_end_of_everything_that_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let stubborn = Stubborn::new(store.clone());
+    let mut settings = settings(directory.path());
+    settings.allocate = a_disk;
+    let journal = MmapJournal::open(settings, stubborn.clone(), store.clone()).unwrap();
+    let mut running = 0;
+    let refused = loop {
+        // The disk fills up while requests run; what was prepared by then must do.
+        IS_FULL.store(running >= 20, Ordering::Relaxed);
+        match journal.append((&JournalRecord::Begun(begun(running, 1))).into()) {
+            Ok(()) => running += 1,
+            Err(fault) => break fault,
+        }
+    };
+    assert!(matches!(refused, StoreError::Full(_)), "{refused}");
+    let refusal = JournalRecord::Ended(row(running + 1, 0));
+    while journal.append((&refusal).into()).is_ok() {}
+    // The longest story of a request: it fails, nothing more can begin, and that is its end.
+    for number in 0..running {
+        let failed = UsageRow { is_final: false, ..row(number, 1) };
+        journal.append((&JournalRecord::Ended(failed)).into()).unwrap();
+        let id = format!("resp_{number}");
+        journal.append((&JournalRecord::Bound(binding(&id, "bot"))).into()).unwrap();
+        journal.append((&JournalRecord::Ended(row(number, 1))).into()).unwrap();
+    }
+    IS_FULL.store(false, Ordering::Relaxed);
+    journal.append((&JournalRecord::Begun(begun(running, 1))).into()).unwrap();
+    journal.append((&JournalRecord::Ended(row(running, 1))).into()).unwrap();
+    stubborn.refuses.store(false, Ordering::Relaxed);
+    while journal.flush().is_err() {}
+    journal.close().unwrap();
+    let mut found = rows(&store);
+    found.retain(|row| row.attempt > 0);
+    let expected: Vec<_> = (0..=running).map(|number| row(number, 1)).collect();
+    assert_eq!(found, expected);
+    let left: Vec<_> = std::fs::read_dir(directory.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "only the lock stays: {left:?}");
+}
+
+#[test]
+fn deletes_the_spare_segments_of_a_killed_process() {
+    let directory = tempfile::tempdir().unwrap();
+    let spare = directory.path().join("spare00000000005.new");
+    std::fs::write(&spare, [0; 4096]).unwrap();
+    let journal = open(directory.path(), &Arc::new(MemoryStore::new()));
+    assert!(!spare.exists());
+    drop(journal);
 }
 
 #[test]

@@ -92,6 +92,10 @@ fn a_key_needs_names_that_the_configuration_has() {
     assert!(ran.stderr().contains("there are: app"), "{}", ran.stderr());
     let ran = folder.run(&["keys", "create", "--service", "app", "--models", "sim,other"]);
     assert!(ran.stderr().contains("`other`"), "{}", ran.stderr());
+    let ran = folder.run(&["keys", "create", "--service", "app", "--models", "simm"]);
+    assert!(ran.stderr().contains("did you mean `sim`?"), "{}", ran.stderr());
+    let ran = folder.run(&["keys", "create", "--service", "app", "--purpose", "tesing"]);
+    assert!(ran.stderr().contains("did you mean `testing`?"), "{}", ran.stderr());
 }
 
 #[test]

@@ -51,7 +51,7 @@ impl Folder {
         std::fs::write(self.path().join(name), text).unwrap();
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollbar"));
         command.args(arguments).current_dir(self.path()).env_clear().stdin(Stdio::null());
         command
@@ -83,7 +83,7 @@ impl Folder {
     }
 }
 
-fn address_in(line: &str) -> SocketAddr {
+pub(crate) fn address_in(line: &str) -> SocketAddr {
     let after = line.split("http://").nth(1).unwrap();
     after.split(' ').next().unwrap().parse().unwrap()
 }

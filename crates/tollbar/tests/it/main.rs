@@ -5,6 +5,8 @@
     reason = "tests fail by panicking; lint exceptions for tests do not reach helper functions"
 )]
 
+mod canary;
 mod commands;
 mod gateway;
 mod serve;
+mod storage;

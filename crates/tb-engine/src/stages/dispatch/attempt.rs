@@ -12,6 +12,7 @@ use super::failure::Failure;
 use crate::client::{Place, Upstream, UpstreamBody};
 use crate::engine::Engine;
 use crate::runtime::RunningTarget;
+use crate::settlement::Settlement;
 use crate::simulated;
 use crate::stages::deliver::Content;
 
@@ -41,16 +42,39 @@ pub(super) struct Received {
     pub(super) content: Content,
     /// Fields of the request that this provider's dialect cannot express.
     pub(super) dropped: Vec<&'static str>,
-    pub(super) key_index: u32,
+}
+
+/// Why an answer with a good status is none.
+enum Unusable {
+    /// The deadline passed while it was read.
+    Late,
+    Malformed(&'static str),
+    /// An error of the provider in the place of an answer.
+    Told(Box<UpstreamError>),
 }
 
 impl Attempt<'_> {
-    pub(super) async fn run(&self, wire: WireRequest) -> Result<Received, Failure> {
-        let upstream = self.head(wire).await?;
-        if !(200..300).contains(&upstream.status) {
-            return Err(Failure::Provider(self.error(upstream).await));
+    pub(super) async fn run(
+        &self,
+        mut wire: WireRequest,
+        settlement: &mut Settlement,
+    ) -> Result<Received, Failure> {
+        let dropped = std::mem::take(&mut wire.dropped);
+        let Upstream { status, headers, body } = self.head(wire).await?;
+        settlement.head_arrived(status);
+        if !(200..300).contains(&status) {
+            return Err(Failure::Provider(self.error(status, &headers, body).await, status));
         }
-        self.content(upstream).await
+        match self.content(&headers, body).await {
+            Ok(content) => Ok(Received { status, headers, content, dropped }),
+            Err(Unusable::Late) => Err(Failure::Deadline(status)),
+            Err(Unusable::Malformed(problem)) => Err(Failure::Provider(malformed(problem), status)),
+            Err(Unusable::Told(error)) => {
+                // The status that the error should have had says more than the one it had.
+                let status = error.status;
+                Err(Failure::Provider(error, status))
+            }
+        }
     }
 
     /// The head of the answer. A plain answer's head comes when all of it is ready, so the
@@ -59,14 +83,14 @@ impl Attempt<'_> {
         let now = Instant::now();
         let left = self.deadline.saturating_duration_since(now);
         if left.is_zero() {
-            return Err(Failure::Deadline);
+            return Err(Failure::Deadline(0));
         }
         let first_byte = if self.stream { self.first_byte_timeout } else { left };
         let limit = left.min(first_byte);
         match tokio::time::timeout(limit, self.send(wire)).await {
             Ok(outcome) => outcome.map_err(Failure::Send),
             Err(_) if limit < left => Err(Failure::FirstByte),
-            Err(_) => Err(Failure::Deadline),
+            Err(_) => Err(Failure::Deadline(0)),
         }
     }
 
@@ -84,73 +108,78 @@ impl Attempt<'_> {
         self.engine.client.send(place, wire).await
     }
 
-    async fn content(&self, mut upstream: Upstream) -> Result<Received, Failure> {
-        if upstream.headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
-            return Err(Failure::Provider(malformed(
-                "it is compressed although that was not asked",
-            )));
+    async fn content(
+        &self,
+        headers: &HeaderMap,
+        mut body: UpstreamBody,
+    ) -> Result<Content, Unusable> {
+        if headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
+            return Err(Unusable::Malformed("it is compressed although that was not asked"));
         }
-        let content_type = content_type(&upstream.headers);
-        let content = if content_type.starts_with("text/event-stream") {
+        let content_type = content_type(headers);
+        let json = content_type.starts_with("application/json");
+        if content_type.starts_with("text/event-stream") {
             if !self.stream {
-                return Err(Failure::Provider(malformed(
-                    "it is a stream, a whole answer was asked",
-                )));
+                return Err(Unusable::Malformed("it is a stream, a whole answer was asked"));
             }
             let decoder = dialect(self.target.provider.dialect)
                 .stream(self.shape, self.target.model.as_str());
-            Content::Events(upstream.body, decoder)
-        } else if content_type.starts_with("application/json") && !self.stream {
-            let body = self.whole(&mut upstream.body).await?;
-            Content::Whole(self.decode(&upstream.headers, &body)?)
-        } else if passes_bytes(self.shape.surface) && !content_type.starts_with("text/html") {
-            Content::Passed(upstream.body)
-        } else {
-            let error = malformed(if self.stream {
-                "its content type is not text/event-stream"
-            } else {
-                "its content type is not application/json"
-            });
-            return Err(Failure::Provider(error));
-        };
-        Ok(Received {
-            status: upstream.status,
-            headers: upstream.headers,
-            content,
-            dropped: Vec::new(),
-            key_index: 0,
-        })
+            return Ok(Content::Events(body, decoder));
+        }
+        if json && !self.stream {
+            let bytes = self.whole(&mut body, MAX_ANSWER_BYTES).await?;
+            return Ok(Content::Whole(self.decode(headers, &bytes)?));
+        }
+        if passes_bytes(self.shape.surface) && !content_type.starts_with("text/html") {
+            return Ok(Content::Passed(body));
+        }
+        if json {
+            let bytes = self.whole(&mut body, MAX_ERROR_BYTES).await?;
+            return Err(self.told(headers, &bytes, NOT_A_STREAM));
+        }
+        let problem = if self.stream { NOT_A_STREAM } else { NOT_JSON };
+        Err(Unusable::Malformed(problem))
+    }
+
+    fn decode(&self, headers: &HeaderMap, body: &Bytes) -> Result<Decoded, Unusable> {
+        let dialect = dialect(self.target.provider.dialect);
+        dialect.decode(self.shape, body).map_err(|problem| self.told(headers, body, problem.0))
     }
 
     /// Some vendors send an error with status 200: it is read as the error that it is.
-    fn decode(&self, headers: &HeaderMap, body: &Bytes) -> Result<Decoded, Failure> {
-        let dialect = dialect(self.target.provider.dialect);
-        dialect.decode(self.shape, body).map_err(|problem| {
-            let error = dialect.classify(200, headers, body);
-            let told = error.class != ErrorClass::Malformed && error.status >= 400;
-            Failure::Provider(if told { Box::new(error) } else { malformed(problem.0) })
-        })
+    fn told(&self, headers: &HeaderMap, body: &Bytes, problem: &'static str) -> Unusable {
+        let error = dialect(self.target.provider.dialect).classify(200, headers, body);
+        if error.class != ErrorClass::Malformed && error.status >= 400 {
+            return Unusable::Told(Box::new(error));
+        }
+        Unusable::Malformed(problem)
     }
 
-    async fn whole(&self, body: &mut UpstreamBody) -> Result<Bytes, Failure> {
+    async fn whole(&self, body: &mut UpstreamBody, limit: usize) -> Result<Bytes, Unusable> {
         let left = self.deadline.saturating_duration_since(Instant::now());
-        match tokio::time::timeout(left, collect(body, MAX_ANSWER_BYTES)).await {
-            Err(_) => Err(Failure::Deadline),
-            Ok(Err(problem)) => Err(Failure::Provider(malformed(problem))),
-            Ok(Ok(bytes)) => Ok(bytes),
+        match tokio::time::timeout(left, collect(body, limit)).await {
+            Err(_) => Err(Unusable::Late),
+            Ok(outcome) => outcome.map_err(Unusable::Malformed),
         }
     }
 
-    async fn error(&self, mut upstream: Upstream) -> Box<UpstreamError> {
-        let read = collect(&mut upstream.body, MAX_ERROR_BYTES);
+    async fn error(
+        &self,
+        status: u16,
+        headers: &HeaderMap,
+        mut body: UpstreamBody,
+    ) -> Box<UpstreamError> {
+        let read = collect(&mut body, MAX_ERROR_BYTES);
         let body = match tokio::time::timeout(ERROR_TIMEOUT, read).await {
             Ok(Ok(bytes)) => bytes,
             Ok(Err(_)) | Err(_) => Bytes::new(),
         };
-        let dialect = dialect(self.target.provider.dialect);
-        Box::new(dialect.classify(upstream.status, &upstream.headers, &body))
+        Box::new(dialect(self.target.provider.dialect).classify(status, headers, &body))
     }
 }
+
+const NOT_A_STREAM: &str = "its content type is not text/event-stream";
+const NOT_JSON: &str = "its content type is not application/json";
 
 /// Routes whose answers may be bytes that are passed on unread.
 fn passes_bytes(surface: Surface) -> bool {
