@@ -271,7 +271,9 @@ impl Running {
             read = read.saturating_add(bytes.len());
             let failed = self.decoder.push(&bytes, &mut self.progress.events).is_err();
             self.progress.events.clear();
-            if failed || read > max_bytes {
+            let facts = self.decoder.facts();
+            let told_all = facts.finished && facts.tokens_final;
+            if failed || told_all || read > max_bytes {
                 return;
             }
         }

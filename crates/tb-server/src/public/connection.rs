@@ -11,7 +11,7 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep};
 
 /// A client that takes nothing for this long has left, whatever its connection says.
 const STALL_TIMEOUT: Duration = Duration::from_secs(60);
@@ -26,6 +26,9 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(15);
 /// closing a connection with unread bytes resets it under the answer.
 const DISCARDED_BYTES: usize = 64 * 1024 * 1024;
 const DISCARD_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A client that sends nothing for this long has sent everything.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Bytes thrown away at a time.
 const DISCARD_STEP: usize = 16 * 1024;
@@ -71,7 +74,8 @@ pub(super) struct ClientStream<S> {
 }
 
 struct Discard {
-    timeout: Pin<Box<Sleep>>,
+    silence: Pin<Box<Sleep>>,
+    ends: Instant,
     left: usize,
 }
 
@@ -98,15 +102,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> ClientStream<S> {
     fn poll_discard(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Self { stream, discarding, .. } = self;
         let discard = discarding.get_or_insert_with(|| Discard {
-            timeout: Box::pin(sleep(DISCARD_TIMEOUT)),
+            silence: Box::pin(sleep(SILENCE_TIMEOUT)),
+            ends: Instant::now() + DISCARD_TIMEOUT,
             left: DISCARDED_BYTES,
         });
         let mut bytes = [0; DISCARD_STEP];
-        while discard.left > 0 && discard.timeout.as_mut().poll(cx).is_pending() {
+        while discard.left > 0 && discard.silence.as_mut().poll(cx).is_pending() {
             let mut buffer = ReadBuf::new(&mut bytes);
             match ready!(Pin::new(&mut *stream).poll_read(cx, &mut buffer)) {
                 Ok(()) if !buffer.filled().is_empty() => {
                     discard.left = discard.left.saturating_sub(buffer.filled().len());
+                    let until = discard.ends.min(Instant::now() + SILENCE_TIMEOUT);
+                    discard.silence.as_mut().reset(until);
                 }
                 _ => break,
             }
@@ -165,10 +172,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for ClientStream<S> {
 
 #[cfg(test)]
 mod tests {
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
-    use tokio::time::Instant;
-
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     fn paused<T>(test: impl Future<Output = T>) -> T {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -221,14 +226,28 @@ mod tests {
     }
 
     #[test]
-    fn a_refused_client_that_never_ends_is_cut_off() {
+    fn a_refused_client_that_falls_silent_or_never_ends_is_cut_off() {
         paused(async {
-            let (ours, _theirs) = duplex(1024);
-            let unread = Unread::default();
-            unread.set(true);
-            let began = Instant::now();
-            ClientStream::new(ours, unread).shutdown().await.unwrap();
-            assert_eq!(began.elapsed().as_secs(), DISCARD_TIMEOUT.as_secs());
+            for (pause, limit) in
+                [(DISCARD_TIMEOUT, SILENCE_TIMEOUT), (SILENCE_TIMEOUT / 2, DISCARD_TIMEOUT)]
+            {
+                let (ours, mut theirs) = duplex(1024);
+                let unread = Unread::default();
+                unread.set(true);
+                let mut stream = ClientStream::new(ours, unread);
+                let began = Instant::now();
+                let sending = async {
+                    loop {
+                        sleep(pause).await;
+                        theirs.write_all(b"x").await.unwrap();
+                    }
+                };
+                tokio::select! {
+                    ended = stream.shutdown() => ended.unwrap(),
+                    () = sending => {}
+                }
+                assert_eq!(began.elapsed().as_secs(), limit.as_secs());
+            }
         });
     }
 }

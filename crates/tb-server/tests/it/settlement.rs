@@ -233,8 +233,9 @@ fn a_target_that_cannot_express_the_request_is_passed_over() {
 fn a_failed_attempt_stays_the_end_when_no_other_target_can_express_the_request() {
     let broken = FakeProvider::start(|_| FakeReply::json(503, "{}"));
     let both = two(&broken.url(), "http://127.0.0.1:1");
-    let at = both.rfind("openai").unwrap();
-    let app = TestApp::start(&format!("{}anthropic{}", &both[..at], &both[at + 6..]));
+    let (first, second) = both.split_once("[providers.b]").unwrap();
+    let second = second.replacen("openai", "anthropic", 1);
+    let app = TestApp::start(&format!("{first}[providers.b]{second}"));
     let several = ASK.replace("{\"model\"", r#"{"n":2,"model""#);
     let response = app.post("/v1/chat/completions", &several);
     assert_eq!((response.status, response.error_code().as_str()), (502, "upstream_exhausted"));

@@ -163,3 +163,31 @@ fn who_leaves_between_head_and_body_of_the_provider_is_charged_and_counts_as_a_4
     let page = app.engine.metrics().prometheus_text(0);
     assert!(!page.contains(r#"status_class="2xx""#), "{page}");
 }
+
+#[test]
+fn a_drained_stream_ends_once_the_provider_has_told_its_counts() {
+    let rest = br#"data: {"choices":[{"index":0,"delta":{},"finish_reason":"stop"}]}
+
+data: {"choices":[],"usage":{"prompt_tokens":7,"completion_tokens":2,"total_tokens":9}}
+
+"#;
+    // The provider keeps the connection open: only the counts can end the reading.
+    let provider = FakeProvider::start(|_| {
+        FakeReply::stream_head()
+            .chunk(Duration::ZERO, DELTA)
+            .chunk(Duration::from_millis(300), rest)
+            .hang()
+    });
+    let config = config(&provider.url())
+        .replace("api_keys = [", "on_client_disconnect = \"drain\"\napi_keys = [");
+    let app = TestApp::start(&config);
+    let mut stream =
+        TestRequest::post("/v1/chat/completions", ASK).key(&app.key).start(app.address);
+    let mut first = [0; 64];
+    assert!(stream.read(&mut first).unwrap() > 0);
+    drop(stream);
+    assert!(app.eventually(|app| app.engine.inflight() == 0));
+    let rows = app.all_rows();
+    assert_eq!((rows[0].status, rows[0].end_reason), (200, EndReason::ClientGone));
+    assert_eq!((rows[0].usage_source, rows[0].tokens.input()), (UsageSource::Provider, 7));
+}

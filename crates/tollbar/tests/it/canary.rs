@@ -279,7 +279,7 @@ fn traffic(public: SocketAddr, key: &str) -> Vec<TestResponse> {
 
 fn broken_bodies() -> Vec<Vec<u8>> {
     let mut bodies: Vec<Vec<u8>> = [
-        format!("{PROMPT}"),
+        PROMPT.to_owned(),
         format!(r#"{{"model":"plain","messages":[{{"content":"{PROMPT}"#),
         format!(r#"{{"model":"plain","messages":"{PROMPT}"}}"#),
         format!(r#"{{"model":"plain","{PROMPT}":1,"{PROMPT}":2,"messages":[]}}"#),
@@ -343,6 +343,8 @@ fn text_and_secrets_go_nowhere_else() {
             assert!(!has(&answer.body, canary), "{canary} in {}", answer.text());
         }
     }
+    let log = std::fs::read_to_string(folder.path().join("stderr")).unwrap();
+    assert!(log.contains("DEBUG"), "the log is not verbose");
     search(&gateway, &answers, &secrets, &key);
     kill_process(Pid::from_child(&gateway.child), Signal::TERM).unwrap();
     let mut gateway = gateway;
