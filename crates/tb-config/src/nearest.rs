@@ -3,10 +3,7 @@
 /// The candidate nearest to `word`, if it is near enough to be meant: at most one edit for
 /// every three characters, and at least one.
 #[must_use]
-pub fn nearest<'a>(
-    word: &str,
-    candidates: impl IntoIterator<Item = &'a str>,
-) -> Option<String> {
+pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
     let length = word.chars().count();
     // A word this long is not a mistyped name, and the table below would grow with it.
     if length > 128 {

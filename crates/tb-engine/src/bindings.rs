@@ -9,9 +9,16 @@ use tb_core::ports::{ResponseBinding, ResponseStore};
 /// Bindings kept in memory; older ones are read from the store.
 const REMEMBERED: usize = 50_000;
 
+/// Background responses whose usage is awaited at the most. What is forgotten keeps the
+/// estimate of its input that was accounted when it was made.
+const AWAITED: usize = 10_000;
+
 /// The newest bindings in memory, all of them behind the port.
 pub(crate) struct Bindings {
     recent: Mutex<Recent>,
+    /// Background responses that have not told their usage, with the input tokens that were
+    /// estimated when they were made.
+    awaited: Mutex<HashMap<(ServiceName, String), u64>>,
     store: Arc<dyn ResponseStore>,
 }
 
@@ -37,7 +44,25 @@ impl Recent {
 
 impl Bindings {
     pub(crate) fn new(store: Arc<dyn ResponseStore>) -> Self {
-        Self { recent: Mutex::default(), store }
+        Self { recent: Mutex::default(), awaited: Mutex::default(), store }
+    }
+
+    /// Notes that a response goes on in the background.
+    pub(crate) fn await_usage(&self, service: &ServiceName, id: &str, estimated_tokens: u64) {
+        let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        if awaited.len() < AWAITED {
+            awaited.insert((service.clone(), id.to_owned()), estimated_tokens);
+        }
+    }
+
+    /// The usage of a response was told: what was estimated when it was made in the
+    /// background, the first time that this is asked.
+    pub(crate) fn usage_told(&self, service: &ServiceName, id: &str) -> Option<u64> {
+        let mut awaited = self.awaited.lock().unwrap_or_else(PoisonError::into_inner);
+        if awaited.is_empty() {
+            return None;
+        }
+        awaited.remove(&(service.clone(), id.to_owned()))
     }
 
     /// Keeps a new binding in memory; the journal carries it to the store.

@@ -84,6 +84,12 @@ impl Used {
         }
     }
 
+    /// What a background response used beyond what was estimated when it was made.
+    pub(crate) const fn told_late(mut tokens: TokenCounts, estimated: u64) -> Self {
+        tokens.input_fresh = tokens.input_fresh.saturating_sub(estimated);
+        Self { tokens, source: UsageSource::Provider, raised: false, charged: true }
+    }
+
     /// What it cost. Pieces (images, sound) have no price here, so they are unpriced and never
     /// free, unless the provider told tokens.
     pub(crate) fn cost(&self, surface: Surface, price: Option<&Price>) -> Cost {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tb_core::ports::{JournalEntry, ResponseBinding, StoreError};
-use tb_core::{Cost, EndReason, UsageRow};
+use tb_core::{Cost, EndReason, Surface, UsageRow};
 use tb_providers::{AnswerFacts, ErrorClass};
 
 use tokio::task::JoinHandle;
@@ -44,6 +44,9 @@ pub(crate) struct Settlement {
     first_output: Option<Instant>,
     pieces: u32,
     replied: bool,
+    /// The answer tells for the first time what a background response used; so much of it was
+    /// accounted as an estimate when the response was made.
+    estimated_before: Option<u64>,
     /// The provider's status and the outcome of the attempt that the refusal follows from.
     failure: Option<(u16, &'static str)>,
     state: State,
@@ -81,6 +84,7 @@ impl Settlement {
             first_output: None,
             pieces: 0,
             replied: false,
+            estimated_before: None,
             failure: None,
             state: State::Open,
         }
@@ -265,6 +269,24 @@ impl Settlement {
         self.row.model_served.as_deref()
     }
 
+    /// A response that goes on in the background tells what it used when it is read later.
+    pub(crate) fn note_background(&mut self, path_id: Option<&str>, facts: &AnswerFacts) {
+        let (bindings, service) = (&self.shared.bindings, &self.row.service);
+        match (self.row.surface, path_id) {
+            (Surface::Responses, _) if facts.tokens.is_none() => {
+                if let Some(id) = &facts.response_id {
+                    bindings.await_usage(service, id, self.estimated_input_tokens);
+                }
+            }
+            (Surface::ResponsesGet | Surface::ResponsesCancel, Some(id))
+                if facts.tokens.is_some() =>
+            {
+                self.estimated_before = bindings.usage_told(service, id);
+            }
+            _ => {}
+        }
+    }
+
     /// The request's cost so far, for the header of a whole answer.
     pub(crate) fn cost(&self) -> Cost {
         self.row.cost
@@ -287,7 +309,10 @@ impl Settlement {
     }
 
     fn close_row(&mut self, end: AttemptEnd) {
-        let used = Used::after(self.row.surface, self.estimated_input_tokens, &self.facts, end);
+        let used = match (self.estimated_before, self.facts.tokens) {
+            (Some(estimated), Some(tokens)) => Used::told_late(tokens, estimated),
+            _ => Used::after(self.row.surface, self.estimated_input_tokens, &self.facts, end),
+        };
         let row = &mut self.row;
         row.end_reason = end.reason;
         row.status = end.status;

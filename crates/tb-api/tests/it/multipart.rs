@@ -230,7 +230,9 @@ proptest! {
 
 #[test]
 fn refuses_boundaries_that_readers_understand_differently() {
-    let body = Bytes::from_static(b"--AA\r\ncontent-disposition: form-data; name=x\r\n\r\ny\r\n--AA--\r\n");
+    let body = Bytes::from_static(
+        b"--AA\r\ncontent-disposition: form-data; name=x\r\n\r\ny\r\n--AA--\r\n",
+    );
     assert!(Form::parse("multipart/form-data; boundary=AA", body.clone()).is_ok());
     for more in ["boundary*=utf-8''BB", "boundary*0=BB", "boundary*0*=utf-8''BB", "charset*=x"] {
         let content_type = format!("multipart/form-data; boundary=AA; {more}");

@@ -13,7 +13,7 @@ pub(super) static ENVIRONMENT: Table = scalars(
 
 pub(super) static SERVER: Table = scalars(
     "server",
-    "Listeners and HTTP limits. All but `drain_timeout` need a restart.",
+    "Listeners and HTTP limits. All but `drain_timeout`, `authentication` and `max_body` need a restart.",
     &[
         key(
             "listen",

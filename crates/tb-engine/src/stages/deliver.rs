@@ -121,6 +121,7 @@ async fn settle_whole(
     if let (Some(binder), Some(id)) = (&binder, &facts.response_id) {
         binder.bind(id, &mut settlement);
     }
+    settlement.note_background(head.path_id.as_deref(), &facts);
     settlement.take_facts(facts);
     if let (Surface::ResponsesDelete, Some(id)) = (head.surface, &head.path_id) {
         settlement.unbind_response(id);

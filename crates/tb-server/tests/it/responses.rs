@@ -55,11 +55,10 @@ fn a_whole_answer_that_failed_is_passed_on_and_counted_as_failed() {
 }
 
 #[test]
-fn what_cannot_be_accounted_or_kept_apart_is_refused() {
+fn what_cannot_be_kept_apart_is_refused() {
     let provider = FakeProvider::start(|_| FakeReply::json(200, "{}"));
     let app = TestApp::start(&config(&provider.url()));
     for (field, param) in [
-        (r#""input":"x","background":true"#, "background"),
         (r#""input":"x","conversation":"conv_1""#, "conversation"),
         (r#""input":[{"type":"item_reference","id":"msg_1"}]"#, "input"),
     ] {
@@ -87,4 +86,31 @@ fn a_response_whose_key_is_gone_is_not_found() {
         assert_eq!(response.status, status, "{}", response.text());
     }
     assert_eq!(provider.requests().len(), 1, "no other key may be tried");
+}
+
+#[test]
+fn a_background_response_is_accounted_when_its_usage_is_told_and_only_once() {
+    let provider = FakeProvider::start(|request| {
+        if request.request_line.starts_with("POST") {
+            FakeReply::json(200, r#"{"id":"resp_1","status":"queued","output":[],"usage":null}"#)
+        } else {
+            let done = r#"{"id":"resp_1","status":"completed","output":[],"usage":{"input_tokens":100,"output_tokens":40}}"#;
+            FakeReply::json(200, done)
+        }
+    });
+    let app = TestApp::start(&config(&provider.url()));
+    let ask = r#"{"model":"m","background":true,"input":"01234567"}"#;
+    let made = app.post("/v1/responses", ask);
+    let get = TestRequest::new("GET", "/v1/responses/resp_1");
+    let told: Vec<_> = (0..3).map(|_| app.send(&get)).collect();
+    let rows = app.rows(&made);
+    assert_eq!(rows[0].usage_source, UsageSource::Estimate);
+    let estimated = rows[0].tokens.input();
+    assert!(estimated > 0);
+    let first = app.rows(&told[0]).remove(0);
+    assert_eq!(first.usage_source, UsageSource::Provider);
+    assert_eq!((first.tokens.input() + estimated, first.tokens.output()), (100, 40));
+    for later in told.iter().skip(1) {
+        assert_eq!(app.rows(later)[0].usage_source, UsageSource::None);
+    }
 }

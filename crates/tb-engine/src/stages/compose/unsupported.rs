@@ -1,19 +1,12 @@
 //! What the Responses API offers and this gateway cannot answer for yet: refused, so that
-//! nothing is sent that could not be accounted or that could reach another tenant.
+//! nothing is sent that could reach another tenant.
 
 use tb_api::json::{Document, Kind, Value};
 
 use crate::refusal::Refusal;
 
-/// Refuses what cannot be accounted or kept apart.
+/// Refuses what cannot be kept apart.
 pub(crate) fn check_responses(document: &Document) -> Result<(), Refusal> {
-    if document.get("background").is_some_and(|value| value.as_bool() == Some(true)) {
-        return Err(refused(
-            "background",
-            "Background responses are not offered here: what they use is known only after the \
-             answer, so it could not be accounted. Leave `background` out, or stream.",
-        ));
-    }
     if document.get("conversation").is_some_and(|value| value.kind != Kind::Null) {
         return Err(refused(
             "conversation",
@@ -59,9 +52,8 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_could_not_be_accounted_or_kept_apart() {
+    fn refuses_what_could_not_be_kept_apart() {
         for (body, at_fault) in [
-            (r#"{"input":"x","background":true}"#, "background"),
             (r#"{"input":"x","conversation":"conv_1"}"#, "conversation"),
             (r#"{"input":"x","conversation":{"id":"conv_1"}}"#, "conversation"),
             (r#"{"input":[{"type":"item_reference","id":"msg_1"}]}"#, "input"),
