@@ -26,7 +26,7 @@ use crate::stages::route::route;
 use crate::stages::scrub::scrub;
 
 /// Serves one request. Whatever the outcome, an admitted request is settled exactly once:
-/// here when it is refused, in [`deliver`] or inside the reply's body when it is answered,
+/// here when it is refused, in `deliver` or inside the reply's body when it is answered,
 /// on drop when the client leaves.
 ///
 /// # Errors
