@@ -40,11 +40,13 @@ impl Sum for NanoUsd {
 impl fmt::Display for NanoUsd {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let magnitude = self.0.unsigned_abs();
-        let fraction = format!("{:09}", magnitude % 1_000_000_000);
-        let kept = fraction.trim_end_matches('0').len().max(2);
+        let (mut fraction, mut digits) = (magnitude % 1_000_000_000, 9);
+        while digits > 2 && fraction % 10 == 0 {
+            fraction /= 10;
+            digits -= 1;
+        }
         let sign = if self.0 < 0 { "-" } else { "" };
-        let shown: String = fraction.chars().take(kept).collect();
-        write!(f, "{sign}{}.{shown}", magnitude / 1_000_000_000)
+        write!(f, "{sign}{}.{fraction:0digits$}", magnitude / 1_000_000_000)
     }
 }
 

@@ -26,6 +26,13 @@ use crate::settlement::{AttemptEnd, Settlement};
 /// Ready events are sent in pieces of about this size.
 const PIECE_BYTES: usize = 32 * 1024;
 
+/// The buffer of a stream: a dozen chunks share one allocation.
+const BUFFER_BYTES: usize = 4 * 1024;
+
+/// Turns that the task reading the upstream needs to hand over a chunk: it is woken by the one
+/// before, and may stand behind this stream in the queue.
+const UPSTREAM_TURNS: u8 = 2;
+
 /// What remains of a finished stream is read for this long, so that its connection can be
 /// used again.
 const TAIL_TIMEOUT: Duration = Duration::from_secs(1);
@@ -50,6 +57,10 @@ pub(crate) struct Running {
 pub(crate) struct Progress {
     events: Vec<SseEvent>,
     buffer: BytesMut,
+    /// How much was in `buffer` when the upstream's task was last given its turn.
+    yielded_at: usize,
+    /// Its turns since then.
+    turns: u8,
     /// Where in `buffer` the last event of the stream begins.
     last_at: usize,
     alarm: Alarm,
@@ -63,13 +74,29 @@ impl Progress {
     pub(crate) fn start(deadline: Instant, idle_timeout: Duration) -> Self {
         Self {
             events: Vec::new(),
-            buffer: BytesMut::new(),
+            buffer: BytesMut::with_capacity(BUFFER_BYTES),
+            yielded_at: 0,
+            turns: 0,
             last_at: 0,
             alarm: Alarm::new(deadline, idle_timeout),
             abort: AbortWatch::default(),
             on_disk: None,
             over: false,
         }
+    }
+}
+
+impl Progress {
+    /// Whether more may be ready at once: the task that reads the upstream hands over one
+    /// chunk at a time. Giving it its turns after each chunk costs less than a system call for
+    /// each; turns without a new chunk say that there is none.
+    fn lets_upstream_run(&mut self) -> bool {
+        if self.buffer.len() > self.yielded_at {
+            self.yielded_at = self.buffer.len();
+            self.turns = 0;
+        }
+        self.turns += 1;
+        self.turns <= UPSTREAM_TURNS
     }
 }
 
@@ -87,6 +114,10 @@ impl Running {
                 Poll::Pending if self.progress.buffer.is_empty() => {
                     std::task::ready!(self.poll_silence(cx));
                 }
+                Poll::Pending if self.progress.lets_upstream_run() => {
+                    cx.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
                 Poll::Pending => break,
             }
         }
@@ -98,6 +129,7 @@ impl Running {
             }
         }
         self.progress.alarm.delivered();
+        self.progress.yielded_at = 0;
         Poll::Ready(self.progress.buffer.split().freeze())
     }
 

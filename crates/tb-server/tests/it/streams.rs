@@ -155,3 +155,26 @@ fn a_stream_cut_at_any_byte_is_settled_once_and_never_looks_whole() {
         last_output = output;
     }
 }
+
+#[test]
+fn chunks_that_are_ready_together_go_on_together() {
+    let events: Vec<String> = (0..50).map(|_| delta("x")).collect();
+    let provider = FakeProvider::start(move |_| {
+        let mut body = Vec::new();
+        for event in events.iter().map(String::as_str).chain([STOP, USAGE, "[DONE]"]) {
+            let event = format!("data: {event}\n\n");
+            body.extend_from_slice(format!("{:x}\r\n{event}\r\n", event.len()).as_bytes());
+        }
+        let head = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\
+            transfer-encoding: chunked\r\n\r\n";
+        FakeReply::raw(&[head.as_slice(), &body, b"0\r\n\r\n"].concat())
+    });
+    let app = TestApp::start(&config(&provider.url()));
+    let request = TestRequest::post("/v1/chat/completions", ASK).key(&app.key);
+    let mut answer = Vec::new();
+    request.start(app.address).read_to_end(&mut answer).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
+    assert_eq!(answer.matches("data: ").count(), 52);
+    let chunks = answer.lines().filter(|line| u32::from_str_radix(line, 16).is_ok()).count();
+    assert!(chunks <= 8, "{chunks} chunks: each costs a system call");
+}

@@ -1,6 +1,6 @@
 //! The dictionary: names by id, ids by name.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use rusqlite::{Connection, OptionalExtension};
@@ -9,15 +9,30 @@ use rusqlite::{Connection, OptionalExtension};
 /// looked up again.
 const REMEMBERED: usize = 16_384;
 
+/// Names looked through before the map is asked: the rows of a batch mostly share theirs, and
+/// comparing a few short texts costs less than hashing one.
+const LATEST: usize = 16;
+
 /// The ids of names that were used lately.
 #[derive(Default)]
 pub(super) struct Names {
     ids: HashMap<Box<str>, i64>,
+    latest: VecDeque<(Box<str>, i64)>,
 }
 
 impl Names {
     /// The id of a name, which gets one if it has none.
     pub(super) fn id(&mut self, connection: &Connection, text: &str) -> rusqlite::Result<i64> {
+        if let Some((_, id)) = self.latest.iter().find(|(latest, _)| **latest == *text) {
+            return Ok(*id);
+        }
+        let id = self.id_of_any(connection, text)?;
+        self.latest.truncate(LATEST - 1);
+        self.latest.push_front((text.into(), id));
+        Ok(id)
+    }
+
+    fn id_of_any(&mut self, connection: &Connection, text: &str) -> rusqlite::Result<i64> {
         if let Some(id) = self.ids.get(text) {
             return Ok(*id);
         }
@@ -50,6 +65,7 @@ impl Names {
     /// Forgets everything remembered, after a transaction that was undone.
     pub(super) fn forget(&mut self) {
         self.ids.clear();
+        self.latest.clear();
     }
 }
 
