@@ -13,7 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{ACCEPT_ENCODING, HOST, USER_AGENT};
+use http::header::HOST;
 use http::{HeaderMap, HeaderValue, Request};
 use http_body::Body;
 use http_body_util::Full;
@@ -161,10 +161,5 @@ fn http_request(
     let headers = request.headers_mut();
     *headers = wire.headers;
     headers.insert(HOST, host.clone());
-    headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
-    headers.insert(
-        USER_AGENT,
-        HeaderValue::from_static(concat!("tollbar/", env!("CARGO_PKG_VERSION"))),
-    );
     Ok(request)
 }

@@ -166,6 +166,15 @@ pub fn cut_stream() -> UpstreamError {
     failure(ErrorClass::ServerError, 502, "the provider closed the stream before its end")
 }
 
+/// What a stream that did not reach its end is told as: the provider's own error where its
+/// last event was one. A last event that cannot be read was cut itself.
+pub(crate) fn unfinished(taken: Result<(), UpstreamError>) -> UpstreamError {
+    match taken {
+        Err(fault) if fault.class != ErrorClass::Malformed => fault,
+        _ => cut_stream(),
+    }
+}
+
 impl UpstreamError {
     fn with_retry(self, retry_after_ms: Option<u64>) -> Self {
         Self { retry_after_ms, ..self }

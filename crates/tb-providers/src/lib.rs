@@ -78,7 +78,8 @@ pub struct WireRequest {
     pub method: Method,
     /// Path and query, beginning with the base URL's path.
     pub path: String,
-    /// Headers, `content-type`, credentials (marked sensitive) and `accept` included.
+    /// Headers: `content-type`, `accept`, `accept-encoding: identity`, `user-agent` and the
+    /// credentials (marked sensitive).
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,

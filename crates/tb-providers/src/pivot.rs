@@ -82,6 +82,25 @@ pub(crate) fn given<'a>(request: &'a Object, key: &str) -> Option<&'a Value> {
     request.get(key).filter(|value| !value.is_null())
 }
 
+/// The messages of a request.
+///
+/// # Errors
+/// When there is no list of them.
+pub(crate) fn messages(request: &Object) -> Result<&Vec<Value>, EncodeError> {
+    let messages = given(request, "messages").and_then(Value::as_array);
+    messages.ok_or_else(|| invalid("messages", "a list of messages is needed"))
+}
+
+/// Refuses the old form of tools, which only OpenAI-compatible servers take.
+pub(crate) fn refuse_functions(chat: &Object) -> Result<(), EncodeError> {
+    for old in ["functions", "function_call"] {
+        if given(chat, old).is_some() {
+            return Err(invalid(old, "use tools and tool_choice instead"));
+        }
+    }
+    Ok(())
+}
+
 /// Bytes of a text, for estimates.
 pub(crate) fn size(text: &str) -> u64 {
     u64::try_from(text.len()).unwrap_or(u64::MAX)

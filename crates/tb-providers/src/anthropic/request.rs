@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::turns::{Turns, turns};
 use crate::EncodeError;
-use crate::pivot::{Object, given, invalid, text_at};
+use crate::pivot::{self, Object, given, invalid, refuse_functions, text_at};
 
 /// The `max_tokens` sent when the client named none: Anthropic requires one.
 const DEFAULT_MAX_TOKENS: u64 = 4096;
@@ -44,9 +44,7 @@ pub(super) fn from_chat(
 ) -> Result<(Object, Vec<&'static str>), EncodeError> {
     refuse(chat)?;
     let mut dropped = dropped_fields(chat);
-    let messages = given(chat, "messages").and_then(Value::as_array);
-    let Turns { system, messages } =
-        turns(messages.ok_or_else(|| invalid("messages", "a list of messages is needed"))?)?;
+    let Turns { system, messages } = turns(pivot::messages(chat)?)?;
     let mut out = Object::new();
     out.insert("model".to_owned(), json!(model));
     out.insert("max_tokens".to_owned(), max_tokens(chat)?);
@@ -68,12 +66,7 @@ fn refuse(chat: &Object) -> Result<(), EncodeError> {
     if given(chat, "n").is_some_and(|n| n.as_u64() != Some(1)) {
         return Err(invalid("n", "this provider gives one choice: n must be 1"));
     }
-    for old in ["functions", "function_call"] {
-        if given(chat, old).is_some() {
-            return Err(invalid(old, "use tools and tool_choice instead"));
-        }
-    }
-    Ok(())
+    refuse_functions(chat)
 }
 
 /// Only fields whose value asks for something: defaults that change nothing are not worth a

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::schema::subset;
 use super::turns::{Turns, turns};
 use crate::EncodeError;
-use crate::pivot::{Object, given, invalid, text_at};
+use crate::pivot::{self, Object, given, invalid, refuse_functions, text_at};
 
 /// Chat fields and their names in `generationConfig`.
 const RENAMED: [(&str, &str); 7] = [
@@ -45,15 +45,9 @@ pub(super) fn from_chat(
     model: &str,
     stream: bool,
 ) -> Result<(Object, Vec<&'static str>), EncodeError> {
-    for old in ["functions", "function_call"] {
-        if given(chat, old).is_some() {
-            return Err(invalid(old, "use tools and tool_choice instead"));
-        }
-    }
+    refuse_functions(chat)?;
     let mut dropped = dropped_fields(chat);
-    let messages = given(chat, "messages").and_then(Value::as_array);
-    let messages = messages.ok_or_else(|| invalid("messages", "a list of messages is needed"))?;
-    let Turns { system, contents } = turns(messages, has_levels(model))?;
+    let Turns { system, contents } = turns(pivot::messages(chat)?, has_levels(model))?;
     let mut out = Object::new();
     if !system.is_empty() {
         out.insert("systemInstruction".to_owned(), json!({"parts": system}));

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::blocks::{blocks, content, joined_text, part};
 use crate::EncodeError;
-use crate::pivot::{Object, given, invalid, text_at};
+use crate::pivot::{self, Object, given, invalid, text_at};
 
 /// Translates `system` and `messages`.
 ///
@@ -19,9 +19,7 @@ pub(super) fn turns(request: &Object) -> Result<Vec<Value>, EncodeError> {
             out.push(json!({"role": "system", "content": text}));
         }
     }
-    let messages = given(request, "messages").and_then(Value::as_array);
-    let messages = messages.ok_or_else(|| invalid("messages", "a list of messages is needed"))?;
-    for (position, message) in messages.iter().enumerate() {
+    for (position, message) in pivot::messages(request)?.iter().enumerate() {
         let at = format!("messages[{position}]");
         let blocks =
             blocks(message.get("content").unwrap_or(&Value::Null), &format!("{at}.content"))?;

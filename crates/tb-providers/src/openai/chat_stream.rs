@@ -215,10 +215,7 @@ impl StreamDecoder for ChatStream {
             return Ok(());
         }
         if !self.facts.finished {
-            return Err(match taken {
-                Err(fault) if fault.class != crate::ErrorClass::Malformed => fault,
-                _ => error::cut_stream(),
-            });
+            return Err(error::unfinished(taken));
         }
         self.end(out);
         Ok(())

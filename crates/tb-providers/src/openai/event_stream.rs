@@ -161,11 +161,7 @@ impl StreamDecoder for EventStream {
         // A last event without its blank line may be cut short: what cannot be read is a cut.
         _ = self.parser.finish(&mut self.events);
         let taken = self.take(out);
-        match taken {
-            _ if self.facts.finished => Ok(()),
-            Err(fault) if fault.class != crate::ErrorClass::Malformed => Err(fault),
-            _ => Err(error::cut_stream()),
-        }
+        if self.facts.finished { Ok(()) } else { Err(error::unfinished(taken)) }
     }
 
     fn facts(&self) -> &AnswerFacts {
