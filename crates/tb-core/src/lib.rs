@@ -8,19 +8,27 @@
 //! Entry points: [`KeyRing::authenticate`] for credentials, [`PriceTable::cost`] for money,
 //! [`UsageRow`] for the one accounting record per attempt, and [`ports`] for storage.
 
+pub mod abilities;
+pub mod backoff;
+pub mod breaker;
 pub mod clock;
 mod credential;
 pub mod data_class;
 pub mod ids;
+pub mod key_pool;
 pub mod keys;
 pub mod money;
 pub mod network;
 pub mod ports;
 pub mod prices;
+pub mod retry_budget;
+pub mod rules;
 pub mod secret;
 pub mod surface;
 pub mod usage;
 
+pub use abilities::Abilities;
+pub use backoff::Backoff;
 pub use clock::{Clock, Timestamp};
 pub use data_class::DataClass;
 pub use ids::{KeyId, ModelName, ProviderName, Purpose, RequestId, ServiceName};
