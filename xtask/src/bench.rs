@@ -4,15 +4,15 @@
 //! Both gateways run all the time and are driven in turns, so that whatever else the machine
 //! does hits both; what counts are the ratios. See `docs/benchmarks.md`.
 
-mod figures;
+pub(crate) mod figures;
 mod load;
 mod page;
 mod peers;
-mod process;
+pub(crate) mod process;
 mod provider;
-mod report;
+pub(crate) mod report;
 mod scenarios;
-mod wire;
+pub(crate) mod wire;
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -80,7 +80,7 @@ pub(crate) fn run(arguments: &BenchArguments) -> anyhow::Result<bool> {
 
 /// Builds the gateway and this program for speed, and hands over to the latter: a load
 /// generator without optimisation would measure itself.
-fn run_optimised(workspace: &Workspace) -> anyhow::Result<bool> {
+pub(crate) fn run_optimised(workspace: &Workspace) -> anyhow::Result<bool> {
     for package in ["tollbar", "xtask"] {
         let arguments = ["build", "--quiet", "--release", "--locked", "--package", package];
         programs::run(Command::new("cargo").current_dir(&workspace.root).args(arguments))?;

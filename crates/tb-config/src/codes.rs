@@ -79,7 +79,7 @@ codes! {
     UnknownProvider "E0030" Error "A target, or a model of a service, names a provider that is not in `[providers]`.";
     UnknownModel "E0031" Error "A service names a model that is neither in `[models]` nor `provider/model`.";
     NoTargets "E0032" Error "A model has no targets.";
-    ZeroWeights "E0033" Error "All targets of a model have weight 0, so none would ever be chosen.";
+    ZeroWeights "E0033" Error "All targets of a model, or all keys of a provider, have weight 0, so none would ever be chosen.";
     MissingBaseUrl "E0034" Error "A provider needs a `base_url`; only the simulated one has none.";
     BadStorage "E0035" Error "The storage URL is not one that this version supports.";
     SameAddress "E0036" Error "The public API and the admin API would share an address.";
@@ -89,10 +89,16 @@ codes! {
     BadFailure "E0040" Error "A simulated failure has neither or both of `status` and `kind`.";
     NoEffect "E0041" Error "The key has no effect together with the others, so it is refused rather than ignored.";
     Duplicate "E0042" Error "An entry stands twice in a list.";
+    Contradiction "E0043" Error "Two values contradict each other: one of them must not exceed the other.";
+    BadFallback "E0044" Error "A fallback is not another model of `[models]`.";
+    EmptyRung "E0045" Error "`on_exhausted` names something that has nothing to answer with: `stale_cache` needs a cache and time, `rules` needs a file.";
+    UnreadableRules "E0046" Error "A rules file cannot be read, or is not UTF-8.";
+    BadRule "E0047" Error "A rule of a rules file cannot be used.";
     InlineSecret "W0101" Warning "A secret stands in the file itself. It works, but whoever reads the file has it.";
     ClearText "W0102" Warning "API keys are sent over plain HTTP to another machine.";
     NoProvider "W0103" Warning "No provider is configured, so every call ends in `model_not_found`.";
     IncompleteVendor "W0104" Warning "A vendor's key is set in the environment, but another variable that it needs is not, so it was left out.";
+    Unused "W0105" Warning "The key has no effect as long as `on_exhausted` does not name what uses it.";
 }
 
 #[cfg(test)]

@@ -61,18 +61,31 @@ pub(crate) enum Kind {
     Choices(&'static [&'static str]),
     Networks,
     Secrets,
+    /// A string, or a list of strings.
+    TextOrTexts,
+    /// A list of lists of strings, or one such list.
+    TextSets,
     TextMap,
+    /// Anything that JSON can have.
+    Json,
     Table(&'static Table),
+    /// A list of strings, or a table.
+    TextsOrTable(&'static Table),
     Tables(&'static Table),
     Named(&'static Table),
 }
 
+mod models;
 mod process;
 mod routing;
+mod rules;
 
 use self::Default::{Absent, Depends};
-use self::process::{ENVIRONMENT, JOURNAL, SERVER, STORAGE, TELEMETRY};
-use self::routing::{MODEL, PRICE, PROVIDER, SERVICE};
+use self::models::MODEL;
+use self::process::{CACHE, ENVIRONMENT, JOURNAL, SERVER, STORAGE, TELEMETRY};
+use self::routing::{PRICE, PROVIDER, SERVICE};
+
+pub(crate) use self::rules::RULES_FILE;
 
 const fn key(name: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
     Key { name, kind, default, doc }
@@ -101,6 +114,7 @@ pub(crate) static ROOT: Table = table(
             "The append-only log that makes accounting survive a crash.",
         ),
         key("telemetry", Kind::Table(&TELEMETRY), Absent, "Logs."),
+        key("cache", Kind::Table(&CACHE), Absent, "The room of the response cache."),
         key("providers", Kind::Named(&PROVIDER), Absent, "Where models are served, by name."),
         key("models", Kind::Named(&MODEL), Absent, "What clients may send as `model`, by name."),
         key(
@@ -129,18 +143,18 @@ impl Kind {
     /// The table below, if there is one.
     pub(crate) const fn below(&self) -> Option<&'static Table> {
         match self {
-            Self::Table(table) | Self::Tables(table) | Self::Named(table) => Some(table),
+            Self::Table(table)
+            | Self::TextsOrTable(table)
+            | Self::Tables(table)
+            | Self::Named(table) => Some(table),
             _ => None,
         }
     }
 }
 
-/// Whether any table has a key of that name.
-pub(crate) fn is_known_anywhere(name: &str) -> bool {
-    fn within(table: &Table, name: &str) -> bool {
-        table.keys.iter().any(|key| {
-            key.name == name || key.kind.below().is_some_and(|below| within(below, name))
-        })
-    }
-    within(&ROOT, name)
+/// Whether this table or any below it has a key of that name.
+pub(crate) fn is_known_within(table: &Table, name: &str) -> bool {
+    table.keys.iter().any(|key| {
+        key.name == name || key.kind.below().is_some_and(|below| is_known_within(below, name))
+    })
 }

@@ -9,12 +9,14 @@
 //! takes values out of it and records faults and effective values; `sections` builds the
 //! [`Snapshot`]. What may be written, with its default and its description, stands once, in
 //! `keys`: the reader, the JSON Schema and the reference are all made from that table. What the
-//! contract names and this version does not enforce stands in `refused`.
+//! contract names and this version does not enforce stands in `refused`. The rules files that
+//! models name are read and reported in the same way, each under its own name.
 //!
 //! This is the only crate that reads files and environment variables, through [`Environment`].
 //! It knows nothing of running state: no clock, no sockets, no store.
 
 mod codes;
+mod document;
 mod effective;
 mod environment;
 mod hash;

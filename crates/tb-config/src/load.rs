@@ -4,15 +4,13 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use toml::de::DeTable;
-
 use crate::codes::{Code, Severity};
+use crate::document::Document;
 use crate::effective::EffectiveValue;
 use crate::environment::Environment;
 use crate::keys::ROOT;
 use crate::nearest::nearest;
-use crate::reader::{Effect, Fault, Lines, Place, Reader, Section};
-use crate::redact::covered;
+use crate::reader::{Effect, Fault, Findings, Location, Place, Reader, Section};
 use crate::report::{Diagnostic, Report};
 use crate::sections;
 use crate::snapshot::Snapshot;
@@ -64,8 +62,8 @@ pub struct Overrides {
 
 impl Overrides {
     /// Sets a key such as `server.listen`; a later value goes before an earlier one. Only
-    /// the keys of `server`, `storage`, `journal`, `telemetry` and `environment` can be set so;
-    /// others are reported by [`load`].
+    /// the keys of `server`, `storage`, `journal`, `telemetry`, `cache` and `environment` can be
+    /// set so; others are reported by [`load`].
     #[must_use]
     pub fn with(mut self, key: &str, value: impl Into<String>) -> Self {
         self.values.push((key.to_owned(), value.into()));
@@ -171,36 +169,27 @@ fn read(
     overrides: &Overrides,
     environment: &dyn Environment,
 ) -> Result<Loaded, Report> {
-    let text = input.text;
-    let (document, errors) = DeTable::parse_recoverable(text);
-    let broken: Vec<_> = errors.iter().map(|e| e.span().unwrap_or(0..0)).collect();
-    let covered = covered(text, document.get_ref(), &broken);
-    let lines = Lines::new(text, &covered);
-
-    let reader = Reader::new(environment, overrides, input.folder);
+    let document = Document::parse(input.text, &ROOT);
+    let reader = Reader::new(environment, overrides, Location::of(input.name, input.folder));
     check_overrides(&reader);
-    let table = document.get_ref();
-    let root = Section::new(&reader, &ROOT, Some(table), String::new(), Place::File(0..0));
+    let whole = Place::File(0..0);
+    let root = Section::new(&reader, &ROOT, Some(document.table()), String::new(), whole);
     let draft = sections::snapshot(&root);
     drop(root);
-    let (mut faults, mut effects) = reader.into_parts();
+    let Findings { mut faults, mut effects, elsewhere, hashed } = reader.into_findings();
     if input.built_in {
         unplace(&mut faults, &mut effects);
     }
-    if !broken.is_empty() {
-        keep_certain(&mut faults, &broken, &lines);
-        faults.extend(errors.iter().map(syntax_fault));
-    }
+    let lines = document.lines();
     let mut effective: Vec<_> =
         effects.into_iter().map(|effect| effect.resolved(input.name, &lines)).collect();
     effective.sort_by(|a, b| a.key.cmp(&b.key));
 
-    let report =
-        Report::new(faults.into_iter().map(|fault| fault.resolved(input.name, &lines)).collect());
+    let report = Report::new(document.diagnostics(input.name, faults)).and(elsewhere);
     match draft {
         Some(mut snapshot) if report.count(Severity::Error) == 0 => {
-            let pieces = effective.iter().flat_map(|one| [one.key.as_str(), one.value.as_str()]);
-            snapshot.hash = crate::hash::fnv1a(pieces);
+            let values = effective.iter().flat_map(|one| [one.key.as_str(), one.value.as_str()]);
+            snapshot.hash = crate::hash::fnv1a(values.chain(hashed.iter().map(String::as_str)));
             let warnings = report.diagnostics;
             Ok(Loaded { snapshot: Arc::new(snapshot), origin: None, warnings, effective })
         }
@@ -238,53 +227,5 @@ fn check_overrides(reader: &Reader<'_>) {
             let mistake = Mistake::new(Code::UnknownKey, message, help).with_nearest(nearest);
             reader.fault(&Place::Flag(key.clone()), mistake);
         }
-    }
-}
-
-/// After syntax errors parts of the document are missing, so only faults that need no other
-/// part are certain, and only in lines that were understood.
-fn keep_certain(faults: &mut Vec<Fault>, broken: &[std::ops::Range<usize>], lines: &Lines<'_>) {
-    let broken: Vec<_> = broken.iter().map(|span| lines.line(span.start)).collect();
-    faults.retain(|fault| {
-        let certain = matches!(
-            fault.mistake.code,
-            Code::UnknownKey
-                | Code::UnknownWord
-                | Code::NotEnforced
-                | Code::BadDuration
-                | Code::BadSize
-                | Code::BadMoney
-                | Code::BadNetwork
-                | Code::BadAddress
-                | Code::BadUrl
-                | Code::BadDate
-        );
-        let understood = match &fault.place {
-            Place::File(span) => !broken.contains(&lines.line(span.start)),
-            _ => true,
-        };
-        certain && understood
-    });
-}
-
-fn syntax_fault(error: &toml::de::Error) -> Fault {
-    let mistake = Mistake::new(
-        Code::Syntax,
-        format!("not valid TOML: {}", error.message().trim_end()),
-        "strings stand in quotes, tables in [brackets], lists in [brackets, with commas]",
-    );
-    Fault { place: Place::File(error.span().unwrap_or(0..0)), mistake }
-}
-
-impl Fault {
-    fn resolved(self, name: &str, lines: &Lines<'_>) -> Diagnostic {
-        let (file, position) = match self.place {
-            Place::File(span) => (name.to_owned(), Some(lines.position(span))),
-            Place::Variable(variable) => (format!("variable {variable}"), None),
-            Place::Flag(key) => (format!("flag {key}"), None),
-            Place::Default => (name.to_owned(), None),
-        };
-        let Mistake { code, message, help, nearest } = self.mistake;
-        Diagnostic { code, file, position, message, help, nearest }
     }
 }

@@ -9,6 +9,7 @@ use crate::codes::Code;
 use crate::effective::EffectiveValue;
 use crate::environment::Environment;
 use crate::load::Overrides;
+use crate::report::Diagnostic;
 use crate::value::Mistake;
 
 mod range;
@@ -51,34 +52,53 @@ pub(crate) struct Effect {
     pub(crate) place: Place,
 }
 
+/// Where a configuration stands.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Location<'a> {
+    /// Relative paths are taken from here.
+    folder: &'a Path,
+    /// The same folder as reports call it.
+    shown: &'a Path,
+}
+
+impl<'a> Location<'a> {
+    /// Of the file that reports call `name`, in that folder.
+    pub(crate) fn of(name: &'a str, folder: &'a Path) -> Self {
+        Self { folder, shown: Path::new(name).parent().unwrap_or(Path::new("")) }
+    }
+}
+
 /// What all sections share while one configuration is read.
 pub(crate) struct Reader<'a> {
     pub(crate) environment: &'a dyn Environment,
     pub(crate) overrides: &'a Overrides,
-    /// Relative paths are taken from here.
-    folder: &'a Path,
-    faults: RefCell<Vec<Fault>>,
-    effects: RefCell<Vec<Effect>>,
+    location: Location<'a>,
+    findings: RefCell<Findings>,
+}
+
+/// What reading a configuration finds out beside its values.
+#[derive(Default)]
+pub(crate) struct Findings {
+    pub(crate) faults: Vec<Fault>,
+    pub(crate) effects: Vec<Effect>,
+    /// Faults of other files that it names.
+    pub(crate) elsewhere: Vec<Diagnostic>,
+    /// What the hash covers beside the effective values.
+    pub(crate) hashed: Vec<String>,
 }
 
 impl<'a> Reader<'a> {
-    pub(crate) const fn new(
+    pub(crate) fn new(
         environment: &'a dyn Environment,
         overrides: &'a Overrides,
-        folder: &'a Path,
+        location: Location<'a>,
     ) -> Self {
-        Self {
-            environment,
-            overrides,
-            folder,
-            faults: RefCell::new(Vec::new()),
-            effects: RefCell::new(Vec::new()),
-        }
+        Self { environment, overrides, location, findings: RefCell::default() }
     }
 
     /// Records a fault.
     pub(crate) fn fault(&self, place: &Place, mistake: Mistake) {
-        self.faults.borrow_mut().push(Fault { place: place.clone(), mistake });
+        self.findings.borrow_mut().faults.push(Fault { place: place.clone(), mistake });
     }
 
     /// Records a fault by its parts.
@@ -94,16 +114,31 @@ impl<'a> Reader<'a> {
 
     /// Records what holds for a key.
     pub(crate) fn effect(&self, key: String, value: String, place: &Place) {
-        self.effects.borrow_mut().push(Effect { key, value, place: place.clone() });
+        self.findings.borrow_mut().effects.push(Effect { key, value, place: place.clone() });
+    }
+
+    /// Records the faults of another file.
+    pub(crate) fn elsewhere(&self, faults: Vec<Diagnostic>) {
+        self.findings.borrow_mut().elsewhere.extend(faults);
+    }
+
+    /// Makes the hash of the configuration follow this text, which no effective value shows.
+    pub(crate) fn hash_too(&self, text: String) {
+        self.findings.borrow_mut().hashed.push(text);
     }
 
     /// The path, taken from the folder of the file when it is relative.
     pub(crate) fn resolve(&self, path: &str) -> PathBuf {
-        self.folder.join(path)
+        self.location.folder.join(path)
     }
 
-    pub(crate) fn into_parts(self) -> (Vec<Fault>, Vec<Effect>) {
-        (self.faults.into_inner(), self.effects.into_inner())
+    /// The same path as reports call it: beside the name of the file, as that was given.
+    pub(crate) fn shown(&self, path: &str) -> String {
+        self.location.shown.join(path).display().to_string()
+    }
+
+    pub(crate) fn into_findings(self) -> Findings {
+        self.findings.into_inner()
     }
 }
 

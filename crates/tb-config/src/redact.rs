@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::keys::is_known_anywhere;
+use crate::keys::{Table, is_known_within};
 use crate::refused::REFUSED;
 
 /// Runs at least this long in a line that is not valid TOML are covered: provider keys are
@@ -36,11 +36,17 @@ pub(crate) fn is_variable_name(name: &str) -> bool {
         && (name.len() < 20 || name.contains('_'))
 }
 
-/// A copy of `text` in which possible secrets are asterisks. `broken` are the places of syntax
-/// errors: in their lines nothing is known of what stands where.
-pub(crate) fn covered(text: &str, document: &DeTable<'_>, broken: &[Range<usize>]) -> String {
+/// A copy of `text` in which possible secrets are asterisks; the keys of `rules` hold none but
+/// where they are meant to. `broken` are the places of syntax errors: in their lines nothing is
+/// known of what stands where.
+pub(crate) fn covered(
+    text: &str,
+    document: &DeTable<'_>,
+    rules: &Table,
+    broken: &[Range<usize>],
+) -> String {
     let mut spans = Vec::new();
-    in_table(document, &mut spans);
+    in_table(document, rules, &mut spans);
     let mut bytes = text.as_bytes().to_vec();
     for span in spans {
         cover(&mut bytes, span);
@@ -61,22 +67,22 @@ fn cover(bytes: &mut [u8], span: Range<usize>) {
     }
 }
 
-fn in_table(table: &DeTable<'_>, spans: &mut Vec<Range<usize>>) {
+fn in_table(table: &DeTable<'_>, rules: &Table, spans: &mut Vec<Range<usize>>) {
     for (key, value) in table {
-        in_value(key.get_ref(), value, spans);
+        in_value(key.get_ref(), value, rules, spans);
     }
 }
 
-fn in_value(key: &str, value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize>>) {
+fn in_value(key: &str, value: &Spanned<DeValue<'_>>, rules: &Table, spans: &mut Vec<Range<usize>>) {
     match value.get_ref() {
-        DeValue::Table(table) => in_table(table, spans),
+        DeValue::Table(table) => in_table(table, rules, spans),
         DeValue::Array(items) => {
             for item in items.iter() {
-                in_value(key, item, spans);
+                in_value(key, item, rules, spans);
             }
         }
         DeValue::String(text) => {
-            if is_suspicious(key, text) {
+            if is_suspicious(key, text, rules) {
                 spans.push(value.span());
             }
         }
@@ -90,13 +96,13 @@ fn in_value(key: &str, value: &Spanned<DeValue<'_>>, spans: &mut Vec<Range<usize
 
 /// `env` and `file` are the two ways to refer to a secret; a mistyped key (`api_key`) may hold
 /// one, and a URL may carry a password.
-fn is_suspicious(key: &str, text: &str) -> bool {
+fn is_suspicious(key: &str, text: &str, rules: &Table) -> bool {
     match key {
         "env" => !is_variable_name(text),
         "file" => false,
         "api_keys" => true,
         _ => {
-            !(is_known_anywhere(key) || REFUSED.iter().any(|line| line.key == key))
+            !(is_known_within(rules, key) || REFUSED.iter().any(|line| line.key == key))
                 || (text.contains("://") && text.contains('@'))
         }
     }

@@ -91,7 +91,7 @@ impl fmt::Display for Diagnostic {
 /// Every fault and warning of one configuration, in the order of the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Report {
-    /// Sorted by position; those without one first.
+    /// Sorted by position; those without one first, those of the files that it names last.
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -105,6 +105,16 @@ impl Report {
         });
         diagnostics.dedup();
         Self { diagnostics }
+    }
+
+    /// With the faults of other files at the end, file by file.
+    pub(crate) fn and(mut self, mut elsewhere: Vec<Diagnostic>) -> Self {
+        let place = |d: &Diagnostic| d.position.as_ref().map(|p| p.span.start);
+        elsewhere.sort_by(|a, b| (&a.file, place(a)).cmp(&(&b.file, place(b))));
+        // Two models may name the same file.
+        elsewhere.dedup();
+        self.diagnostics.extend(elsewhere);
+        self
     }
 
     /// How many of that severity there are.

@@ -6,17 +6,20 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::codes::Code;
-use crate::keys::{Default, Key, Kind, ROOT, Table};
+use crate::keys::{Default, Key, Kind, ROOT, RULES_FILE, Table};
 use crate::reader::variable_name;
 use crate::refused::REFUSED;
+use crate::sections::MAX_WEIGHT;
 
-/// The JSON Schema of `tollbar.toml`, for editors.
+/// The JSON Schema of `tollbar.toml`, for editors; that of the rules file stands in it as
+/// `#/$defs/rules_file`.
 #[must_use]
 pub fn schema() -> Value {
     let mut schema = table_schema(&ROOT);
     if let Some(object) = schema.as_object_mut() {
         object.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
         object.insert("title".into(), "Tollbar configuration".into());
+        object.insert("$defs".into(), json!({ "rules_file": table_schema(&RULES_FILE) }));
     }
     schema
 }
@@ -53,6 +56,7 @@ fn default_json(kind: &Kind, default: &str) -> Value {
         Kind::Flag
         | Kind::Whole { .. }
         | Kind::Texts
+        | Kind::TextsOrTable(_)
         | Kind::Choices(_)
         | Kind::Networks
         | Kind::Secrets => serde_json::from_str(default).unwrap_or(Value::Null),
@@ -77,8 +81,15 @@ fn kind_schema(kind: &Kind) -> Value {
             json!({ "type": "array", "items": { "type": "string", "enum": words } })
         }
         Kind::Secrets => json!({ "type": "array", "items": secret_schema() }),
+        Kind::TextOrTexts => json!({ "type": ["string", "array"], "items": { "type": "string" } }),
+        Kind::TextSets => json!({
+            "type": "array",
+            "items": { "type": ["string", "array"], "items": { "type": "string" } },
+        }),
         Kind::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Kind::Json => json!({}),
         Kind::Table(below) => table_schema(below),
+        Kind::TextsOrTable(below) => texts_or_table_schema(below),
         Kind::Tables(below) => json!({ "type": "array", "items": table_schema(below) }),
         Kind::Named(below) => {
             json!({ "type": "object", "additionalProperties": table_schema(below) })
@@ -86,12 +97,23 @@ fn kind_schema(kind: &Kind) -> Value {
     }
 }
 
+/// `properties` hold for objects only, and `items` for arrays only.
+fn texts_or_table_schema(table: &Table) -> Value {
+    let mut schema = table_schema(table);
+    if let Some(object) = schema.as_object_mut() {
+        object.insert("type".into(), json!(["array", "object"]));
+        object.insert("items".into(), json!({ "type": "string" }));
+    }
+    schema
+}
+
 /// A string is accepted with a warning; the schema lets editors advise against it.
 fn secret_schema() -> Value {
+    let weight = json!({ "type": "integer", "minimum": 0, "maximum": MAX_WEIGHT, "default": 1 });
     let reference = |key: &str| {
         json!({
             "type": "object",
-            "properties": { key: { "type": "string" } },
+            "properties": { key: { "type": "string" }, "weight": weight },
             "required": [key],
             "additionalProperties": false,
         })
@@ -108,6 +130,7 @@ fn secret_schema() -> Value {
 pub fn reference() -> String {
     let mut text = String::from("# Configuration reference\n");
     table_reference(&ROOT, &mut text);
+    table_reference(&RULES_FILE, &mut text);
     text.push_str("\n## Not in this version\n\nThe contract names these keys; this version refuses them rather than ignore them.\n\n");
     for line in REFUSED {
         let place = if line.place.is_empty() { "top level" } else { line.place };
@@ -173,8 +196,12 @@ fn kind_word(kind: &Kind) -> String {
         Kind::Choices(list) => format!("list of {}", words(list)),
         Kind::Networks => "list of networks".to_owned(),
         Kind::Secrets => "list of secrets".to_owned(),
+        Kind::TextOrTexts => "string or list of strings".to_owned(),
+        Kind::TextSets => "list of lists of strings, or list of strings".to_owned(),
         Kind::TextMap => "table of strings".to_owned(),
+        Kind::Json => "anything but dates".to_owned(),
         Kind::Table(below) => format!("table `{}`", below.place),
+        Kind::TextsOrTable(below) => format!("list of strings, or table `{}`", below.place),
         Kind::Tables(below) => format!("list of tables `{}`", below.place),
         Kind::Named(below) => format!("tables `{}`", below.place),
     }

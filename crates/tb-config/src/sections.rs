@@ -15,14 +15,18 @@ mod listeners;
 mod models;
 mod prices;
 mod providers;
+mod rules_file;
 mod secrets;
 mod services;
+
+pub(crate) use secrets::MAX_WEIGHT;
 
 /// The whole configuration; `None` when a part of it is faulty. The hash is not yet set.
 pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
     let server = listeners::server(&root.always("server"));
     let storage = listeners::storage(&root.always("storage"));
     let journal = listeners::journal(&root.always("journal"));
+    let cache = listeners::cache(&root.always("cache"));
     let log_format = listeners::log_format(&root.always("telemetry"));
     let environment = listeners::environment_name(&root.always("environment"));
     let prices = prices::table(root.named("prices"));
@@ -44,7 +48,11 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
     let model_names: Vec<String> = model_sections.iter().map(|(name, _)| name.clone()).collect();
     let mut models = BTreeMap::new();
     for (name, section) in model_sections {
-        let known = models::Known { names: &provider_names, providers: &providers };
+        let known = models::Known {
+            provider_names: &provider_names,
+            providers: &providers,
+            models: &model_names,
+        };
         if let Some(model) = models::model(&name, &section, &known) {
             models.insert(model.name.clone(), Arc::new(model));
         }
@@ -65,6 +73,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
         direct_models,
         environment,
         log_format: log_format?,
+        cache: cache?,
     })
 }
 

@@ -6,9 +6,11 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tb_core::abilities::builtin;
+use tb_core::rules::Rules;
 use tb_core::{
-    DataClass, ModelName, Network, PriceTable, ProviderName, Purpose, Secret, ServiceName,
-    Timestamp,
+    Abilities, Backoff, DataClass, ModelName, Network, PriceTable, ProviderName, Purpose, Secret,
+    ServiceName, Timestamp,
 };
 use tb_providers::simulated::SimulatedSettings;
 use tb_providers::{BaseUrl, DialectName, Quirks};
@@ -16,7 +18,8 @@ use tb_providers::{BaseUrl, DialectName, Quirks};
 /// One configuration, applied whole or not at all.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// A hash over the effective values (secrets left out), in every usage row.
+    /// A hash over the effective values (secrets left out) and the texts of the rules files, in
+    /// every usage row.
     pub hash: u64,
     /// Listeners and HTTP limits. A change needs a restart, but for `drain_timeout`.
     pub server: ServerSettings,
@@ -40,6 +43,19 @@ pub struct Snapshot {
     pub environment: Option<String>,
     /// Logs.
     pub log_format: LogFormat,
+    /// `[cache]`
+    pub cache: CacheLimits,
+}
+
+/// `[cache]`: the room of the response cache of all models together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CacheLimits {
+    /// Bytes in memory.
+    pub memory_bytes: u64,
+    /// Bytes in the database.
+    pub disk_bytes: u64,
+    /// The largest answer that is kept, with its request.
+    pub entry_bytes: usize,
 }
 
 /// `[server]`
@@ -57,6 +73,14 @@ pub struct ServerSettings {
     pub authentication: bool,
     /// Threads that serve the public API; default: one for each core.
     pub workers: usize,
+    /// Requests served at the same time; more wait in a queue.
+    pub max_concurrent: usize,
+    /// Requests that may wait for their turn.
+    pub max_queued: usize,
+    /// How long one of them may wait.
+    pub queue_timeout: Duration,
+    /// Bytes of request bodies and running streams held at the same time.
+    pub memory_budget_bytes: usize,
 }
 
 /// `[storage] url`
@@ -97,6 +121,8 @@ pub struct Provider {
     pub base_url: BaseUrl,
     /// Its keys, in the order of the file; empty for local servers without one.
     pub api_keys: Vec<Secret>,
+    /// The share of each of `api_keys` among the requests.
+    pub key_weights: Vec<u32>,
     /// What it does differently.
     pub quirks: Quirks,
     /// Which classes it may receive.
@@ -158,10 +184,93 @@ pub struct Model {
     pub targets: Vec<Target>,
     /// The whole request.
     pub deadline: Duration,
-    /// From sending to the first byte of the answer.
+    /// From sending to the first byte of the answer, of streams.
     pub first_byte_timeout: Duration,
+    /// The same for whole answers, whose first byte comes when all of it is ready: only when
+    /// `first_byte_timeout` is written, otherwise they have the deadline alone.
+    pub whole_answer_timeout: Option<Duration>,
     /// Between two pieces of a stream.
     pub idle_timeout: Duration,
+    /// How failed attempts are repeated.
+    pub retry: Retry,
+    /// Which other models answer when this one cannot.
+    pub fallbacks: Fallbacks,
+    /// What answers when no provider does, in order.
+    pub on_exhausted: Vec<LastRung>,
+    /// How long past its time to live a cached answer serves as `stale_cache`.
+    pub stale_if_error: Duration,
+    /// The answers of `rules`.
+    pub rules: Option<Arc<Rules>>,
+    /// The classes of data for which `on_exhausted` answers.
+    pub on_exhausted_data_classes: Vec<DataClass>,
+    /// The response cache.
+    pub cache: CacheSettings,
+}
+
+/// `retry`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Retry {
+    /// Attempts of one request over all targets and fallback models. Each fallback model has
+    /// one in any case.
+    pub attempts: u32,
+    /// The waits between attempts at the same target.
+    pub backoff: Backoff,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        let (base, cap) = (Duration::from_millis(250), Duration::from_secs(8));
+        Self { attempts: 3, backoff: Backoff { base, cap } }
+    }
+}
+
+/// `fallbacks`: other names of `[models]`, in order, by what went wrong.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Fallbacks {
+    /// The targets failed.
+    pub default: Vec<ModelName>,
+    /// The prompt does not fit the model.
+    pub context_too_long: Vec<ModelName>,
+    /// The provider's content policy refused it.
+    pub content_policy: Vec<ModelName>,
+}
+
+/// One entry of `on_exhausted`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LastRung {
+    /// A cached answer past its time to live.
+    StaleCache,
+    /// An answer by rule.
+    Rules,
+}
+
+/// `cache`
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CacheSettings {
+    /// Whether answers are kept.
+    pub mode: CacheMode,
+    /// For how long they are fresh.
+    pub ttl: Duration,
+    /// The classes of data whose answers may be kept.
+    pub data_classes: Vec<DataClass>,
+}
+
+impl Default for CacheSettings {
+    fn default() -> Self {
+        let data_classes = vec![DataClass::Public, DataClass::Internal];
+        Self { mode: CacheMode::Off, ttl: Duration::from_secs(3_600), data_classes }
+    }
+}
+
+/// `mode` of `cache`
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CacheMode {
+    /// Never, whatever a request asks.
+    Off,
+    /// For requests that ask for it with `x-tollbar-cache`.
+    OptIn,
+    /// For all requests but those that ask not to.
+    On,
 }
 
 /// One place where a model is served.
@@ -173,6 +282,8 @@ pub struct Target {
     pub model: ModelName,
     /// Its share among the targets.
     pub weight: u32,
+    /// What it can do: as written, else from the built-in table of models.
+    pub abilities: Abilities,
 }
 
 /// `[services.NAME]`
@@ -188,6 +299,8 @@ pub struct Service {
     pub data_classes: Vec<DataClass>,
     /// Where its keys may be used from; empty = anywhere.
     pub networks: Vec<Network>,
+    /// Its requests served at the same time (`limits.concurrent`).
+    pub max_concurrent: Option<usize>,
 }
 
 /// Time-outs of a model that is called as `provider/model`: the defaults of `[models]`.
@@ -211,10 +324,19 @@ impl Snapshot {
                     provider: Arc::clone(provider),
                     model: model.into(),
                     weight: 1,
+                    abilities: builtin(&provider.vendor, model),
                 }],
                 deadline: DIRECT_DEADLINE,
                 first_byte_timeout: DIRECT_PAUSE,
+                whole_answer_timeout: None,
                 idle_timeout: DIRECT_PAUSE,
+                retry: Retry::default(),
+                fallbacks: Fallbacks::default(),
+                on_exhausted: Vec::new(),
+                stale_if_error: Duration::ZERO,
+                rules: None,
+                on_exhausted_data_classes: Vec::new(),
+                cache: CacheSettings::default(),
             })
         })
     }

@@ -34,6 +34,14 @@ impl Pepper {
         tag.as_ref().try_into().unwrap_or_default()
     }
 
+    /// A key for another purpose, made from the pepper: HMAC-SHA-256 over the purpose's name.
+    #[must_use]
+    pub fn derive(&self, purpose: &str) -> [u8; 32] {
+        // Secrets are 43 characters of base62, so a purpose with blanks is never one of them.
+        let tag = hmac::sign(&self.0, format!("tollbar derives {purpose}").as_bytes());
+        tag.as_ref().try_into().unwrap_or_default()
+    }
+
     /// One HMAC and one constant-time comparison.
     fn proves(&self, secret_text: &str, digest: &[u8; 32]) -> bool {
         hmac::verify(&self.0, secret_text.as_bytes(), digest).is_ok()

@@ -41,4 +41,4 @@ pub use network::Network;
 pub use prices::{Cost, Price, PriceTable, PriceTier};
 pub use secret::Secret;
 pub use surface::Surface;
-pub use usage::{EndReason, TokenCounts, UsageRow, UsageSource};
+pub use usage::{Cause, EndReason, Rung, TokenCounts, UsageRow, UsageSource};

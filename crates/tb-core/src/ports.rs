@@ -2,9 +2,13 @@
 //! blocking (no request ever waits for one: the hot path reads snapshots and writes the
 //! journal; these are called from the command line, the admin API and background threads).
 
+mod answers;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{KeyId, KeyRecord, NanoUsd, ProviderName, RequestId, ServiceName, Timestamp, UsageRow};
+
+pub use answers::{AnswerFilter, AnswerStore, KeptAnswer};
 
 /// A failure of storage. The text names the operation, never data.
 #[derive(Debug, thiserror::Error)]

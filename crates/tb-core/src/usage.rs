@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::prices::Cost;
-use crate::{KeyId, ModelName, ProviderName, Purpose, RequestId, ServiceName, Surface, Timestamp};
+use crate::{
+    KeyId, ModelName, NanoUsd, ProviderName, Purpose, RequestId, ServiceName, Surface, Timestamp,
+};
 
 /// Tokens by kind. The kinds partition: `input()` and `output()` are exact sums, nothing is
 /// counted twice (`cache_*` are parts of the input, `reasoning` is a part of the output).
@@ -173,4 +175,96 @@ pub struct UsageRow {
     pub overhead_us: u32,
     /// The hash of the configuration snapshot that served it.
     pub config_hash: u64,
+    /// Which rung of the ladder this attempt or answer stands on.
+    pub rung: Rung,
+    /// Why this attempt was made.
+    pub cause: Cause,
+    /// Milliseconds that the gateway waited before this attempt.
+    pub waited_ms: u32,
+    /// Which of the provider's keys was used (index into `api_keys`).
+    pub key_index: Option<u32>,
+    /// What was passed over before this attempt or answer and why, as
+    /// `provider/model=word;…`; the words stand in `docs/reliability.md`.
+    pub passed_over: Option<String>,
+    /// What the answer would have cost, for answers that came from the cache.
+    pub saved: NanoUsd,
+}
+
+/// The rungs of the ladder, from the best answer down.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Rung {
+    /// A target of the requested model.
+    #[default]
+    Target,
+    /// A target of a fallback model.
+    FallbackModel,
+    /// A fresh answer of the cache.
+    Cache,
+    /// An answer of the cache past its time to live, because nothing better was there.
+    StaleCache,
+    /// An answer by rule.
+    Rules,
+}
+
+impl Rung {
+    /// Every rung, for tables and metrics.
+    pub const ALL: [Self; 5] =
+        [Self::Target, Self::FallbackModel, Self::Cache, Self::StaleCache, Self::Rules];
+
+    /// The word for it in rows and metrics.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Target => "target",
+            Self::FallbackModel => "fallback_model",
+            Self::Cache => "cache",
+            Self::StaleCache => "stale_cache",
+            Self::Rules => "rules",
+        }
+    }
+}
+
+/// Why an attempt was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cause {
+    /// The request came.
+    #[default]
+    First,
+    /// The attempt before failed, and another target of the model was there.
+    NextTarget,
+    /// The attempt before failed, and the same target was asked again after a wait.
+    Retry,
+    /// The provider refused or throttled a key, and another one was there.
+    NextKey,
+    /// The targets of the model before were spent.
+    FallbackModel,
+    /// No target was healthy, so this one was asked nonetheless.
+    AllUnhealthy,
+}
+
+impl Cause {
+    /// Every cause, for tables.
+    pub const ALL: [Self; 6] = [
+        Self::First,
+        Self::NextTarget,
+        Self::Retry,
+        Self::NextKey,
+        Self::FallbackModel,
+        Self::AllUnhealthy,
+    ];
+
+    /// The word for it in rows.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::NextTarget => "next_target",
+            Self::Retry => "retry",
+            Self::NextKey => "next_key",
+            Self::FallbackModel => "fallback_model",
+            Self::AllUnhealthy => "all_unhealthy",
+        }
+    }
 }

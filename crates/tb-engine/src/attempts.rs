@@ -16,7 +16,8 @@ pub(crate) struct Attempts(Vec<(Arc<RunningTarget>, Ended)>);
 pub(crate) enum Ended {
     /// The provider's HTTP status.
     Status(u16),
-    /// `connect`, `timeout`, `reset`, `malformed`.
+    /// `connect`, `connect_timeout`, `first_byte_timeout`, `idle_timeout`, `deadline`, `reset`,
+    /// `malformed`.
     Word(&'static str),
 }
 
@@ -27,6 +28,10 @@ impl Attempts {
 
     pub(crate) fn len(&self) -> usize {
         self.0.len()
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// `openai/gpt-4o-mini-2024-07-18=429;azure/gpt-4o-mini-2024-07-18=200`

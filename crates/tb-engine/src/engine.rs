@@ -6,13 +6,16 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tb_config::Snapshot;
-use tb_core::ports::{Journal, ResponseStore};
+use tb_core::ports::{AnswerStore, Journal, ResponseStore};
 use tb_core::{Clock, KeyRing, RequestId};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::admission::Admission;
 use crate::bindings::Bindings;
+use crate::cache::{AnswerCache, Backing};
 use crate::client::HttpClient;
+use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
 
@@ -26,6 +29,11 @@ pub struct Parts {
     pub journal: Arc<dyn Journal>,
     /// Where bindings of response ids are read.
     pub responses: Arc<dyn ResponseStore>,
+    /// Where kept answers outlive the process.
+    pub answers: Arc<dyn AnswerStore>,
+    /// The key of the hashes and of the encryption of kept answers; it must outlive the process
+    /// where `answers` does.
+    pub cache_secret: [u8; 32],
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
@@ -47,6 +55,9 @@ pub(crate) struct Shared {
     pub(crate) keys: ArcSwap<KeyRing>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) bindings: Bindings,
+    pub(crate) cache: AnswerCache,
+    pub(crate) health: Arc<Health>,
+    pub(crate) admission: Admission,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tasks: TaskTracker,
@@ -63,13 +74,22 @@ impl Engine {
     #[must_use]
     pub fn new(parts: Parts) -> Self {
         let tasks = TaskTracker::new();
-        let runtime = Runtime::new(parts.snapshot, &parts.metrics);
+        let health = Arc::new(Health::default());
+        parts.metrics.watch(&health);
+        let backing = Backing { store: parts.answers, secret: &parts.cache_secret };
+        let clock = Arc::clone(&parts.clock);
+        let cache = AnswerCache::new(parts.snapshot.cache, backing, clock, tasks.clone());
+        cache.prepare(&parts.snapshot);
+        let runtime = Runtime::new(parts.snapshot, &parts.metrics, &health);
         let [high, low] = parts.seed;
         let shared = Shared {
             runtime: ArcSwap::from_pointee(runtime),
             keys: ArcSwap::from(parts.keys),
             journal: parts.journal,
             bindings: Bindings::new(parts.responses),
+            cache,
+            health,
+            admission: Admission::default(),
             clock: parts.clock,
             metrics: parts.metrics,
             tasks: tasks.clone(),
@@ -91,7 +111,10 @@ impl Engine {
 
     /// Serves from now on with another configuration. Running requests finish on theirs.
     pub fn apply(&self, snapshot: Arc<Snapshot>) {
-        self.shared.runtime.store(Arc::new(Runtime::new(snapshot, &self.shared.metrics)));
+        let shared = &self.shared;
+        shared.cache.prepare(&snapshot);
+        shared.runtime.store(Arc::new(Runtime::new(snapshot, &shared.metrics, &shared.health)));
+        shared.health.forget_unused();
     }
 
     /// The configuration that new requests are served with.

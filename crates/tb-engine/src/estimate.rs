@@ -49,7 +49,12 @@ impl Used {
 
     /// What stands for an attempt whose end nobody saw.
     pub(crate) fn before(surface: Surface, input_tokens: u64) -> Self {
-        let unseen = AttemptEnd { reason: tb_core::EndReason::Crash, status: 0, outcome: "crash" };
+        let unseen = AttemptEnd {
+            reason: tb_core::EndReason::Crash,
+            status: 0,
+            outcome: "crash",
+            verdict: tb_core::breaker::Verdict::Neutral,
+        };
         Self::after(surface, input_tokens, &AnswerFacts::default(), unseen)
     }
 
@@ -105,7 +110,7 @@ impl Used {
 /// although the bytes were sent and it may have taken them or not.
 fn may_be_charged(end: AttemptEnd) -> bool {
     match end.status {
-        0 => end.outcome != "connect",
+        0 => !matches!(end.outcome, "connect" | "connect_timeout"),
         status => (200..300).contains(&status),
     }
 }
@@ -154,7 +159,8 @@ mod tests {
     use super::*;
 
     fn end(status: u16, outcome: &'static str) -> AttemptEnd {
-        AttemptEnd { reason: EndReason::UpstreamError, status, outcome }
+        let verdict = tb_core::breaker::Verdict::Failure;
+        AttemptEnd { reason: EndReason::UpstreamError, status, outcome, verdict }
     }
 
     fn used(surface: Surface, facts: &AnswerFacts, end: AttemptEnd) -> Used {
@@ -169,7 +175,9 @@ mod tests {
             assert_eq!((used.source, used.tokens.input()), (UsageSource::Estimate, 10));
             assert_eq!(used.cost(Surface::ChatCompletions, None), Cost::Unpriced);
         }
-        for (status, outcome) in [(0, "connect"), (429, "provider_rate_limit"), (302, "x")] {
+        for (status, outcome) in
+            [(0, "connect"), (0, "connect_timeout"), (429, "provider_rate_limit"), (302, "x")]
+        {
             let used = used(Surface::ChatCompletions, &nothing, end(status, outcome));
             assert_eq!((used.source, used.tokens.input()), (UsageSource::None, 0));
         }

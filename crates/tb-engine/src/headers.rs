@@ -17,6 +17,8 @@ names! {
     DATA_CLASS = "x-tollbar-data-class";
     /// A shorter deadline.
     TIMEOUT_MS = "x-tollbar-timeout-ms";
+    /// `off`: no other model and no answer of the gateway's own.
+    FALLBACK = "x-tollbar-fallback";
     /// The provider that answered.
     PROVIDER = "x-tollbar-provider";
     /// What the client named.
@@ -29,6 +31,12 @@ names! {
     ATTEMPTS = "x-tollbar-attempts";
     /// What the cache did.
     CACHE = "x-tollbar-cache";
+    /// The greatest age of a kept answer, in seconds.
+    CACHE_MAX_AGE = "x-tollbar-cache-max-age";
+    /// What the answer can be purged from the cache by.
+    CACHE_TAG = "x-tollbar-cache-tag";
+    /// What the cache did, as RFC 9211 has it.
+    CACHE_STATUS = "cache-status";
     /// How far the answer is from what was asked.
     DEGRADED = "x-tollbar-degraded";
     /// The cost of a whole answer.

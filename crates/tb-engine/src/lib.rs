@@ -8,13 +8,19 @@
 //! It does not know the web framework, SQL, or any provider by name: dialects, storage and
 //! the journal are trait objects.
 
+mod admission;
+mod ask;
 mod attempts;
 mod bindings;
+mod cache;
 mod client;
 mod clock;
 mod engine;
 mod estimate;
 pub mod headers;
+mod health;
+mod ladder;
+mod local;
 mod metrics;
 mod models;
 mod pipeline;
@@ -27,11 +33,14 @@ mod simulated;
 mod stages;
 mod stream;
 
+pub use admission::{LimitKind, LimitReached, LimitScope, MemoryHold};
+pub use cache::CacheView;
 pub use clock::SystemClock;
 pub use engine::{Engine, Parts};
+pub use health::{KeyHealth, ProviderKeyView, TargetState, TargetView};
 pub use metrics::Metrics;
 pub use models::{ModelEntry, list_models};
 pub use pipeline::serve;
 pub use refusal::{Refusal, Refused};
 pub use reply::{BodyBroken, Reply, ReplyBody};
-pub use request::{BodyError, BodyFuture, Credential, PublicRequest, RequestHead};
+pub use request::{BodyError, BodyFuture, Credential, PublicRequest, RequestBody, RequestHead};

@@ -2,6 +2,7 @@
 //! configuration only; anything else is `other`.
 
 use std::sync::atomic::AtomicU64;
+use std::sync::{Arc, OnceLock, Weak};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -9,6 +10,8 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+
+use crate::health::{Health, KeyHealth};
 
 /// Label names and values.
 pub(crate) type Labels = Vec<(&'static str, String)>;
@@ -30,6 +33,15 @@ pub struct Metrics {
     pub(crate) unpriced_requests: Counter,
     pub(crate) streams_ended: Family<Labels, Counter>,
     pub(crate) upstream_attempts: Family<Labels, Counter>,
+    pub(crate) fallbacks: Family<Labels, Counter>,
+    pub(crate) degraded: Family<Labels, Counter>,
+    pub(crate) cache_requests: Family<Labels, Counter>,
+    pub(crate) cache_saved_usd: MoneyCounter,
+    pub(crate) limit_rejections: Family<Labels, Counter>,
+    /// Written when the page is made: breakers and keys change by themselves as time passes.
+    breaker_state: Family<Labels, Gauge>,
+    provider_keys: Family<Labels, Gauge>,
+    health: OnceLock<Weak<Health>>,
     /// Requests between admission and settlement.
     pub(crate) inflight_requests: Gauge,
     journal_lag_seconds: Gauge<f64, AtomicU64>,
@@ -59,6 +71,14 @@ impl Metrics {
             unpriced_requests: Counter::default(),
             streams_ended: Family::default(),
             upstream_attempts: Family::default(),
+            fallbacks: Family::default(),
+            degraded: Family::default(),
+            cache_requests: Family::default(),
+            cache_saved_usd: MoneyCounter::default(),
+            limit_rejections: Family::default(),
+            breaker_state: Family::default(),
+            provider_keys: Family::default(),
+            health: OnceLock::new(),
             inflight_requests: Gauge::default(),
             journal_lag_seconds: Gauge::default(),
             config_last_reload_successful: Gauge::default(),
@@ -99,17 +119,37 @@ impl Metrics {
             "Attempts that used tokens of a model without a price",
             self.unpriced_requests.clone(),
         );
+        self.register_ladder();
         self.register_rest(version);
+    }
+
+    fn register_ladder(&mut self) {
+        let registry = &mut self.registry;
+        let mut family = |name, help, family: &Family<Labels, Counter>| {
+            registry.register(name, help, family.clone());
+        };
+        family("upstream_attempts", "Attempts at providers by outcome", &self.upstream_attempts);
+        family("fallbacks", "Requests that went on to a fallback model", &self.fallbacks);
+        family("degraded", "Answers below what was asked, by level", &self.degraded);
+        family("cache_requests", "Requests by what the cache did", &self.cache_requests);
+        family("limit_rejections", "Requests refused by a limit", &self.limit_rejections);
+        let saved = self.cache_saved_usd.clone();
+        registry.register("cache_saved_usd", "Dollars that cached answers saved", saved);
+        registry.register(
+            "breaker_state",
+            "Circuit breakers: 0 closed, 1 half-open, 2 open",
+            self.breaker_state.clone(),
+        );
+        registry.register(
+            "provider_keys",
+            "Keys at providers by state: live, cooling, disabled",
+            self.provider_keys.clone(),
+        );
     }
 
     fn register_rest(&mut self, version: &str) {
         let registry = &mut self.registry;
         registry.register("streams_ended", "Streams by end reason", self.streams_ended.clone());
-        registry.register(
-            "upstream_attempts",
-            "Attempts at providers by outcome",
-            self.upstream_attempts.clone(),
-        );
         registry.register(
             "inflight_requests",
             "Requests between admission and settlement",
@@ -136,11 +176,37 @@ impl Metrics {
         self.config_last_reload_successful.set(i64::from(applied));
     }
 
+    /// Where the states of breakers and keys are read; the first engine's stay.
+    pub(crate) fn watch(&self, health: &Arc<Health>) {
+        let _ = self.health.set(Arc::downgrade(health));
+    }
+
+    /// The states of breakers and keys at this moment. Those of targets that the configuration
+    /// no longer has are gone.
+    fn write_health(&self) {
+        let Some(health) = self.health.get().and_then(Weak::upgrade) else { return };
+        self.breaker_state.clear();
+        for target in health.targets() {
+            let labels = vec![("provider", target.provider), ("model", target.model)];
+            self.breaker_state.get_or_create(&labels).set(target.state.level());
+        }
+        self.provider_keys.clear();
+        for key in health.provider_keys() {
+            for state in KeyHealth::ALL {
+                let labels =
+                    vec![("provider", key.provider.clone()), ("state", state.as_str().to_owned())];
+                let here = i64::from(state == key.state);
+                self.provider_keys.get_or_create(&labels).inc_by(here);
+            }
+        }
+    }
+
     /// The page in OpenMetrics 1.0 text form.
     #[must_use]
     pub fn openmetrics(&self, journal_lag_ms: u64) -> String {
         #[expect(clippy::cast_precision_loss, reason = "a lag of 2^53 ms does not occur")]
         self.journal_lag_seconds.set(journal_lag_ms as f64 / 1_000.0);
+        self.write_health();
         let mut page = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut page, &self.registry);

@@ -5,23 +5,22 @@
 //! | 1 | `admit` | head → `Admitted` and the open `Settlement` |
 //! | 2 | `compose` | body → `Composed` |
 //! | 3 | `scrub` | `Composed` → `Scrubbed` |
-//! | 4 | `lookup` | `Scrubbed` → `Fresh` |
+//! | 4 | `lookup` | `Scrubbed` → a kept answer, or `Fresh` |
 //! | 5 | `route` | `Fresh` → `Plan` |
 //! | 6 | `dispatch` | `Plan` → `Answer` |
 //! | 7 | `deliver` | `Answer` and `Settlement` → `Reply` |
 
-use std::time::Instant;
-
+use crate::clock;
 use crate::engine::Engine;
 use crate::refusal::{Refusal, Refused};
 use crate::reply::Reply;
-use crate::request::{BodyError, BodyFuture, PublicRequest, RequestHead};
+use crate::request::{BodyError, BodyFuture, PublicRequest, RequestBody, RequestHead};
 use crate::settlement::Settlement;
-use crate::stages::admit::{Admitted, admit, count_unadmitted};
+use crate::stages::admit::{Admitted, admit, count_limit, count_unadmitted};
 use crate::stages::compose::compose;
 use crate::stages::deliver::{Answer, deliver};
 use crate::stages::dispatch::dispatch;
-use crate::stages::lookup::lookup;
+use crate::stages::lookup::{Found, lookup};
 use crate::stages::route::route;
 use crate::stages::scrub::scrub;
 
@@ -34,10 +33,11 @@ use crate::stages::scrub::scrub;
 pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Refused> {
     let PublicRequest { head, body } = request;
     let (admitted, mut settlement) =
-        admit(engine, &head).map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
+        admit(engine, &head).await.map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
     match answer(engine, &head, body, admitted, &mut settlement).await {
         Ok(answer) => deliver(engine, &head, answer, settlement).await,
         Err(refused) => {
+            count_limit(engine, &refused.refusal);
             settlement.refuse(&refused.refusal);
             if let Some(on_disk) = settlement.on_disk() {
                 // A failure is logged where it happens; a refusal it is in any case.
@@ -55,16 +55,20 @@ async fn answer(
     admitted: Admitted,
     settlement: &mut Settlement,
 ) -> Result<Answer, Refused> {
-    let body = body.await.map_err(unreadable)?;
-    settlement.body_arrived(Instant::now());
-    let composed = compose(head, admitted, body, settlement)?;
+    let RequestBody { bytes, memory } = body.await.map_err(|error| unreadable(engine, error))?;
+    settlement.hold(memory);
+    settlement.body_arrived(clock::now());
+    let composed = compose(head, admitted, bytes, settlement)?;
     let scrubbed = scrub(composed);
-    let fresh = lookup(scrubbed);
+    let fresh = match lookup(engine, head, scrubbed).await? {
+        Found::Hit(answer) => return Ok(Answer::Local(answer)),
+        Found::Fresh(fresh) => fresh,
+    };
     let plan = route(engine, head, fresh).await?;
     dispatch(engine, head, plan, settlement).await
 }
 
-fn unreadable(error: BodyError) -> Refusal {
+fn unreadable(engine: &Engine, error: BodyError) -> Refusal {
     match error {
         BodyError::TooLarge(limit) => Refusal::caller(
             413,
@@ -81,5 +85,6 @@ fn unreadable(error: BodyError) -> Refusal {
         BodyError::Broken => {
             Refusal::caller(400, "invalid_body", "", "The request body broke off.".to_owned())
         }
+        BodyError::NoMemory(budget) => engine.shared.admission.memory_spent(budget),
     }
 }

@@ -4,6 +4,8 @@ use tb_api::error::ApiError;
 use tb_core::KeyRefusal;
 use tb_providers::{EncodeError, ErrorClass, UpstreamError};
 
+use crate::admission::{LimitReached, LimitScope};
+
 /// The wait that is told where nobody said how long: an overload of a moment.
 const DEFAULT_RETRY_AFTER_MS: u64 = 1_000;
 
@@ -44,6 +46,8 @@ pub enum Refusal {
     Exhausted {
         /// What was tried, as in `x-tollbar-attempts`.
         trace: String,
+        /// Milliseconds until the first target recovers, where that is known.
+        retry_after_ms: Option<u64>,
     },
     /// Every key of the provider was refused.
     #[error("the provider refused every key")]
@@ -54,6 +58,9 @@ pub enum Refusal {
     /// No room for another request now.
     #[error("{0}")]
     Overloaded(&'static str),
+    /// As many requests are served, or as much memory is held, as may be.
+    #[error("{}", .0.message())]
+    LimitReached(Box<LimitReached>),
     /// The journal cannot take the record, so the request may not be served.
     #[error("the journal is unavailable")]
     AuditUnavailable,
@@ -87,6 +94,7 @@ impl Refusal {
             Self::CredentialsExhausted => "upstream_credentials_exhausted".to_owned(),
             Self::Deadline(_) => "deadline_exceeded".to_owned(),
             Self::Overloaded(_) => "overloaded".to_owned(),
+            Self::LimitReached(reached) => reached.code().to_owned(),
             Self::AuditUnavailable => "audit_unavailable".to_owned(),
             Self::Stopping => "gateway_stopping".to_owned(),
             Self::Internal(_) => "internal_error".to_owned(),
@@ -104,6 +112,10 @@ impl Refusal {
             Self::Exhausted { .. } => "provider_exhausted",
             Self::CredentialsExhausted => "provider_credentials",
             Self::Deadline(_) => "gateway_deadline",
+            Self::LimitReached(reached) => match reached.scope {
+                LimitScope::Service(_) => "policy",
+                LimitScope::Gateway => "gateway_overloaded",
+            },
             Self::Overloaded(_) => "gateway_overloaded",
             Self::AuditUnavailable => "gateway_audit",
             Self::Stopping => "gateway_stopping",
@@ -120,6 +132,10 @@ impl Refusal {
             Self::Provider(error) => error.param.clone(),
             _ => None,
         };
+        let extra = match self {
+            Self::LimitReached(reached) => reached.members(),
+            _ => Vec::new(),
+        };
         ApiError {
             status,
             kind,
@@ -127,7 +143,7 @@ impl Refusal {
             param,
             message: self.message(),
             origin,
-            extra: Vec::new(),
+            extra,
         }
     }
 
@@ -138,6 +154,8 @@ impl Refusal {
             Self::Provider(error) => error
                 .retry_after_ms
                 .or_else(|| matches!(error.status, 429 | 503).then_some(DEFAULT_RETRY_AFTER_MS)),
+            Self::LimitReached(reached) => Some(reached.retry_after_ms),
+            Self::Exhausted { retry_after_ms, .. } => *retry_after_ms,
             Self::Overloaded(_) | Self::AuditUnavailable | Self::Stopping => {
                 Some(DEFAULT_RETRY_AFTER_MS)
             }
@@ -155,6 +173,18 @@ impl Refusal {
         }
     }
 
+    /// Whether the request is at fault, so that no other target and no lesser answer is right.
+    pub(crate) fn is_callers_fault(&self) -> bool {
+        match self {
+            Self::Key(_) | Self::Policy { .. } | Self::Caller { .. } => true,
+            Self::Provider(error) => matches!(
+                error.class,
+                ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest
+            ),
+            _ => false,
+        }
+    }
+
     fn status_kind_origin(&self) -> (u16, String, &'static str) {
         match self {
             Self::Key(KeyRefusal::Network) => (403, "permission_error".to_owned(), "policy"),
@@ -166,6 +196,10 @@ impl Refusal {
                 (502, "upstream_error".to_owned(), "provider")
             }
             Self::Deadline(_) => (504, "timeout_error".to_owned(), "gateway"),
+            Self::LimitReached(reached) => match reached.scope {
+                LimitScope::Service(_) => (429, policy_kind(429).to_owned(), "policy"),
+                LimitScope::Gateway => (503, "overloaded_error".to_owned(), "gateway"),
+            },
             Self::Overloaded(_) | Self::AuditUnavailable | Self::Stopping => {
                 (503, "overloaded_error".to_owned(), "gateway")
             }
@@ -197,7 +231,9 @@ impl Refusal {
             Self::Internal(_) => {
                 "The gateway failed. The request id names it in the logs.".to_owned()
             }
-            Self::Key(_) | Self::Deadline(_) | Self::Overloaded(_) => self.to_string(),
+            Self::Key(_) | Self::Deadline(_) | Self::Overloaded(_) | Self::LimitReached(_) => {
+                self.to_string()
+            }
         }
     }
 }

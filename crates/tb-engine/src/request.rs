@@ -9,6 +9,8 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderName};
 use tb_core::{RequestId, Secret, Surface, Timestamp};
 
+use crate::admission::MemoryHold;
+
 /// Why the body of a request could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum BodyError {
@@ -18,10 +20,28 @@ pub enum BodyError {
     TooSlow,
     /// The client broke off.
     Broken,
+    /// The gateway has no memory for it now: the budget, in bytes, is spent.
+    NoMemory(usize),
+}
+
+/// A body that has arrived.
+#[derive(Debug, Default)]
+pub struct RequestBody {
+    /// What the client sent.
+    pub bytes: Bytes,
+    /// Keeps the memory of `bytes` accounted until the request is settled.
+    pub memory: MemoryHold,
+}
+
+/// A body that nobody accounts the memory of.
+impl From<Bytes> for RequestBody {
+    fn from(bytes: Bytes) -> Self {
+        Self { bytes, memory: MemoryHold::default() }
+    }
 }
 
 /// Reads the body, when a stage asks for it: not before the caller is admitted.
-pub type BodyFuture = Pin<Box<dyn Future<Output = Result<Bytes, BodyError>> + Send>>;
+pub type BodyFuture = Pin<Box<dyn Future<Output = Result<RequestBody, BodyError>> + Send>>;
 
 /// The credential that the client presented.
 #[derive(Debug, Clone)]

@@ -4,15 +4,16 @@
 mod series;
 
 use std::collections::HashMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::HeaderValue;
 use prometheus_client::metrics::histogram::Histogram;
 use tb_config::{Model, Provider, Snapshot, Target};
-use tb_core::{ModelName, Price, PriceTable, ProviderName, Secret, Surface};
+use tb_core::{Abilities, ModelName, Price, ProviderName, Secret, Surface};
 
 pub(crate) use self::series::{Outcome, Series};
+use crate::health::{Health, ProviderKeys, TargetHealth};
 use crate::metrics::Metrics;
 
 /// The label value for everything that the configuration does not name.
@@ -25,9 +26,9 @@ pub(crate) struct Runtime {
     models: HashMap<ModelName, Arc<RunningModel>>,
     /// The series of requests that never reached a target.
     pub(crate) no_target: Arc<Series>,
-    /// The series of models called as `provider/model`, by provider, made when first needed.
-    direct: RwLock<HashMap<ProviderName, Arc<Series>>>,
-    metrics: Arc<Metrics>,
+    /// What models called as `provider/model` share, by provider: clients choose their names,
+    /// so nothing is kept for each. Empty where they may not be called so.
+    direct: HashMap<ProviderName, Shared>,
     /// `overhead_seconds` by route, in the order of [`Surface::ALL`].
     overhead: Vec<Histogram>,
 }
@@ -42,13 +43,24 @@ pub(crate) struct RunningModel {
     pub(crate) configured: bool,
 }
 
+/// What targets of one name share.
+#[derive(Debug, Clone)]
+struct Shared {
+    series: Arc<Series>,
+    health: Arc<TargetHealth>,
+    keys: Arc<ProviderKeys>,
+}
+
 /// A target with its series and header values.
 #[derive(Debug)]
 pub(crate) struct RunningTarget {
     pub(crate) provider: Arc<Provider>,
     pub(crate) model: ModelName,
     pub(crate) weight: u32,
+    pub(crate) abilities: Abilities,
     pub(crate) series: Arc<Series>,
+    pub(crate) health: Arc<TargetHealth>,
+    pub(crate) keys: Arc<ProviderKeys>,
     pub(crate) provider_header: HeaderValue,
     pub(crate) model_header: HeaderValue,
     /// The `host` header of the provider.
@@ -73,18 +85,26 @@ impl RunningTarget {
 }
 
 impl Runtime {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, metrics: &Arc<Metrics>) -> Self {
+    pub(crate) fn new(snapshot: Arc<Snapshot>, metrics: &Arc<Metrics>, health: &Health) -> Self {
+        let shared = |name: &str, provider: &Provider, known_as: &ModelName| Shared {
+            series: Arc::new(Series::new(name, provider.name.as_str(), metrics)),
+            health: health.target(&provider.name, known_as),
+            keys: health.keys(provider),
+        };
         let models = snapshot
             .models
             .iter()
             .map(|(name, model)| {
-                let series = |provider: &Provider| {
-                    Arc::new(Series::new(name.as_str(), provider.name.as_str(), metrics))
-                };
-                let model = Arc::clone(model);
-                (name.clone(), Arc::new(running_model(model, true, &snapshot.prices, series)))
+                let of = |target: &Target| shared(name.as_str(), &target.provider, &target.model);
+                let running = running_model(Arc::clone(model), true, &snapshot, of);
+                (name.clone(), Arc::new(running))
             })
             .collect();
+        let direct =
+            snapshot.providers.values().filter(|_| snapshot.direct_models).map(|provider| {
+                (provider.name.clone(), shared(OTHER, provider, &ModelName::from(OTHER)))
+            });
+        let direct = direct.collect();
         let no_target = Arc::new(Series::new(OTHER, OTHER, metrics));
         let overhead = Surface::ALL
             .iter()
@@ -93,8 +113,7 @@ impl Runtime {
                 metrics.overhead.get_or_create(&labels).clone()
             })
             .collect();
-        let (direct, metrics) = (RwLock::default(), Arc::clone(metrics));
-        Self { snapshot, models, no_target, direct, metrics, overhead }
+        Self { snapshot, models, no_target, direct, overhead }
     }
 
     /// Records what the gateway itself added to a request.
@@ -110,47 +129,43 @@ impl Runtime {
             return Some(Arc::clone(running));
         }
         let model = self.snapshot.model(name)?;
-        let series = |provider: &Provider| self.direct_series(&provider.name);
-        Some(Arc::new(running_model(model, false, &self.snapshot.prices, series)))
-    }
-
-    fn direct_series(&self, provider: &ProviderName) -> Arc<Series> {
-        let known =
-            self.direct.read().unwrap_or_else(PoisonError::into_inner).get(provider).cloned();
-        known.unwrap_or_else(|| {
-            let mut direct = self.direct.write().unwrap_or_else(PoisonError::into_inner);
-            let made = direct.entry(provider.clone());
-            let series = || Arc::new(Series::new(OTHER, provider.as_str(), &self.metrics));
-            Arc::clone(made.or_insert_with(series))
-        })
+        let provider = &model.targets.first()?.provider.name;
+        let shared = self.direct.get(provider)?.clone();
+        let of = |_: &Target| shared.clone();
+        Some(Arc::new(running_model(Arc::clone(&model), false, &self.snapshot, of)))
     }
 }
 
 fn running_model(
     model: Arc<Model>,
     configured: bool,
-    prices: &PriceTable,
-    series: impl Fn(&Provider) -> Arc<Series>,
+    snapshot: &Snapshot,
+    shared: impl Fn(&Target) -> Shared,
 ) -> RunningModel {
     let targets = model
         .targets
         .iter()
-        .map(|target| Arc::new(running_target(target, prices, series(&target.provider))))
+        .map(|target| Arc::new(running_target(target, snapshot, shared(target))))
         .collect();
     let name_header = header(model.name.as_str());
     RunningModel { model, targets, name_header, configured }
 }
 
-fn running_target(target: &Target, prices: &PriceTable, series: Arc<Series>) -> RunningTarget {
+fn running_target(target: &Target, snapshot: &Snapshot, shared: Shared) -> RunningTarget {
+    let Shared { series, health, keys } = shared;
+    let provider = &target.provider;
     RunningTarget {
-        provider: Arc::clone(&target.provider),
+        provider: Arc::clone(provider),
         model: target.model.clone(),
         weight: target.weight,
+        abilities: target.abilities,
         series,
-        provider_header: header(target.provider.name.as_str()),
+        health,
+        keys,
+        provider_header: header(provider.name.as_str()),
         model_header: header(target.model.as_str()),
-        host_header: header(&target.provider.base_url.authority()),
-        price: prices.price(&target.provider.vendor, target.model.as_str()).cloned(),
+        host_header: header(&provider.base_url.authority()),
+        price: snapshot.prices.price(&provider.vendor, target.model.as_str()).cloned(),
     }
 }
 

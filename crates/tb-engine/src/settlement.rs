@@ -1,21 +1,25 @@
 //! The one account of a request: opened at admission, closed exactly once on every path.
 
-mod row;
+mod ending;
+pub(crate) mod row;
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tb_core::breaker::Verdict;
 use tb_core::ports::{JournalEntry, ResponseBinding, StoreError};
 use tb_core::{Cost, EndReason, Surface, UsageRow};
-use tb_providers::{AnswerFacts, ErrorClass};
+use tb_providers::AnswerFacts;
 
 use tokio::task::JoinHandle;
 
-use self::row::{Beginning, forget_attempt, is_model_id, ms};
+use self::row::{Beginning, Step, forget_attempt};
+use crate::admission::{MemoryHold, Permit};
+use crate::clock;
 use crate::engine::Shared;
 use crate::estimate::Used;
 use crate::refusal::Refusal;
-use crate::runtime::{Outcome, RunningTarget, Runtime, Series};
+use crate::runtime::{RunningTarget, Runtime};
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy)]
@@ -25,6 +29,8 @@ pub(crate) struct AttemptEnd {
     pub(crate) status: u16,
     /// `ok` or the label of an error class.
     pub(crate) outcome: &'static str,
+    /// What it says of the target's health.
+    pub(crate) verdict: Verdict,
 }
 
 /// The account of one request. Dropping it unsettled settles it as `client_gone`: nothing
@@ -47,9 +53,16 @@ pub(crate) struct Settlement {
     /// The answer tells for the first time what a background response used; so much of it was
     /// accounted as an estimate when the response was made.
     estimated_before: Option<u64>,
-    /// The provider's status and the outcome of the attempt that the refusal follows from.
-    failure: Option<(u16, &'static str)>,
+    /// How the last attempt failed and how long it took, while it is open whether another one
+    /// follows. Its row is written then, so that a crash in between leaves one that is final.
+    failed: Option<(AttemptEnd, Duration)>,
+    /// The target's health has heard how the attempt ended.
+    is_reported: bool,
+    /// What was passed over before the answer that comes next.
+    passed_over: Option<String>,
     state: State,
+    /// Given back with the account.
+    permit: Permit,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -65,10 +78,10 @@ enum State {
 
 impl Settlement {
     pub(crate) fn open(
-        shared: Arc<Shared>,
-        runtime: Arc<Runtime>,
+        (shared, runtime): (Arc<Shared>, Arc<Runtime>),
         row: UsageRow,
         arrived: Instant,
+        permit: Permit,
     ) -> Self {
         shared.metrics.inflight_requests.inc();
         Self {
@@ -85,8 +98,11 @@ impl Settlement {
             pieces: 0,
             replied: false,
             estimated_before: None,
-            failure: None,
+            failed: None,
+            is_reported: true,
+            passed_over: None,
             state: State::Open,
+            permit,
         }
     }
 
@@ -104,16 +120,22 @@ impl Settlement {
     /// # Errors
     /// When the journal cannot take the record; then nothing may be sent at all, and the row
     /// is what it was before.
-    pub(crate) fn begin_attempt(&mut self, target: &Arc<RunningTarget>) -> Result<(), Refusal> {
+    pub(crate) fn begin_attempt(
+        &mut self,
+        target: &Arc<RunningTarget>,
+        step: Step,
+    ) -> Result<(), Refusal> {
         // A first attempt has little to go back to; a copy of the row is only worth it later.
         let before = (self.state == State::Between).then(|| self.row.clone());
-        self.attempt_began = Instant::now();
+        self.attempt_began = clock::now();
+        let overhead = self.overhead().saturating_sub(step.waited);
         let beginning = Beginning {
             waited: self.attempt_began.saturating_duration_since(self.arrived),
-            overhead: self.overhead(),
+            overhead,
             used: Used::before(self.row.surface, self.estimated_input_tokens),
         };
         beginning.write(target, &mut self.row);
+        step.write(&mut self.row);
         if self.append(JournalEntry::Begun(&self.row)).is_err() {
             match before {
                 Some(row) => self.row = row,
@@ -122,12 +144,19 @@ impl Settlement {
             return Err(Refusal::AuditUnavailable);
         }
         if self.row.attempt == 1 {
-            self.runtime.count_overhead(self.row.surface, self.overhead());
+            self.runtime.count_overhead(self.row.surface, overhead);
         }
         self.facts = AnswerFacts::default();
+        (self.first_output, self.pieces) = (None, 0);
         self.target = Some(Arc::clone(target));
+        self.is_reported = false;
         self.state = State::Attempting;
         Ok(())
+    }
+
+    /// When the attempt under way began.
+    pub(crate) fn attempt_began(&self) -> Instant {
+        self.attempt_began
     }
 
     /// Notes the status that the provider gave: whoever leaves from now on leaves it in the row.
@@ -140,12 +169,18 @@ impl Settlement {
         self.replied = true;
     }
 
+    /// Holds the memory of the body until the account is closed.
+    pub(crate) fn hold(&mut self, memory: MemoryHold) {
+        self.permit.keep(memory);
+    }
+
     /// Notes when the body had arrived: waiting for it is not the gateway's time.
     pub(crate) fn body_arrived(&mut self, at: Instant) {
         self.body_arrived = at;
     }
 
-    /// The time that the gateway itself took before sending.
+    /// The time since the body had arrived, which the gateway itself took before sending, or
+    /// in which it waited for a target.
     fn overhead(&self) -> Duration {
         self.attempt_began.saturating_duration_since(self.body_arrived)
     }
@@ -154,7 +189,7 @@ impl Settlement {
     pub(crate) fn note_output(&mut self, facts: &AnswerFacts) {
         self.pieces = self.pieces.saturating_add(1);
         if self.first_output.is_none() && facts.output_seen {
-            self.first_output = Some(Instant::now());
+            self.first_output = Some(clock::now());
         }
     }
 
@@ -187,75 +222,6 @@ impl Settlement {
         self.shared.bindings.forget(&service, id);
         if self.append(JournalEntry::Unbound(&service, id)).is_err() {
             tracing::error!(request_id = %self.row.request_id, "deletion of a response not recorded");
-        }
-    }
-
-    /// Ends an attempt after which another one follows.
-    pub(crate) fn end_attempt(&mut self, end: AttemptEnd, error_code: String) {
-        self.row.is_final = false;
-        self.row.error_code = Some(error_code);
-        self.close_row(end);
-        self.state = State::Between;
-    }
-
-    /// Notes how the last attempt ended, before the refusal that follows from it.
-    pub(crate) fn note_failure(&mut self, status: u16, outcome: &'static str) {
-        self.failure = Some((status, outcome));
-    }
-
-    /// Settles a request that is answered, or whose client left.
-    pub(crate) fn settle(&mut self, end: AttemptEnd, error_code: Option<String>) {
-        if self.state == State::Settled {
-            return;
-        }
-        // Who left before an answer saw no status; the usual one for that is 499.
-        let left_early = end.reason == EndReason::ClientGone && !self.replied;
-        let shown_status = if left_early { 499 } else { end.status };
-        self.close(end, error_code);
-        let error_type = if end.outcome == "ok" { "none" } else { end.outcome };
-        self.finish(end.reason, error_type, shown_status);
-    }
-
-    /// Settles a request that was refused.
-    pub(crate) fn refuse(&mut self, refusal: &Refusal) {
-        if self.state == State::Settled {
-            return;
-        }
-        let reason = match refusal {
-            Refusal::Deadline(_) => EndReason::Timeout,
-            Refusal::Policy { .. } | Refusal::Overloaded(_) | Refusal::Stopping => EndReason::Limit,
-            Refusal::Exhausted { .. } | Refusal::CredentialsExhausted => EndReason::UpstreamError,
-            // A proper error of the provider is a whole answer.
-            Refusal::Provider(error) if error.class != ErrorClass::Malformed => EndReason::Complete,
-            Refusal::Provider(_) => EndReason::UpstreamError,
-            Refusal::Key(_)
-            | Refusal::Caller { .. }
-            | Refusal::AuditUnavailable
-            | Refusal::Internal(_) => EndReason::Complete,
-        };
-        let shown = refusal.api_error().status;
-        let (status, outcome) = self.failure.unwrap_or((shown, refusal.error_type()));
-        self.close(AttemptEnd { reason, status, outcome }, Some(refusal.code()));
-        self.finish(reason, refusal.error_type(), shown);
-    }
-
-    /// Writes the row that is final. After failed attempts the last attempt's row tells the
-    /// story already: it only becomes final.
-    fn close(&mut self, end: AttemptEnd, error_code: Option<String>) {
-        self.row.is_final = true;
-        match self.state {
-            State::Attempting => {
-                self.row.error_code = error_code;
-                self.close_row(end);
-            }
-            State::Between | State::Settled => self.append_end(),
-            State::Open => {
-                self.row.error_code = error_code;
-                self.row.end_reason = end.reason;
-                self.row.duration_ms = ms(self.arrived.elapsed());
-                self.row.status = end.status;
-                self.append_end();
-            }
         }
     }
 
@@ -308,61 +274,6 @@ impl Settlement {
         }))
     }
 
-    fn close_row(&mut self, end: AttemptEnd) {
-        let used = match (self.estimated_before, self.facts.tokens) {
-            (Some(estimated), Some(tokens)) => Used::told_late(tokens, estimated),
-            _ => Used::after(self.row.surface, self.estimated_input_tokens, &self.facts, end),
-        };
-        let row = &mut self.row;
-        row.end_reason = end.reason;
-        row.status = end.status;
-        row.duration_ms = ms(self.attempt_began.elapsed());
-        row.ttft_ms = self.first_output.map(|first| ms(first - self.arrived));
-        row.model_served = self.facts.served_model.take().filter(|name| is_model_id(name));
-        (row.tokens, row.usage_source) = (used.tokens, used.source);
-        let price = self.target.as_ref().and_then(|target| target.price.as_ref());
-        row.cost = used.cost(row.surface, price);
-        if let Some(target) = &self.target {
-            target.series.count_attempt(end.outcome);
-            target.series.count_tokens(&self.row.tokens);
-            target.series.count_cost(self.row.cost);
-        }
-        self.append_end();
-    }
-
-    fn finish(&mut self, reason: EndReason, error_type: &'static str, shown_status: u16) {
-        self.state = State::Settled;
-        let series = self.series();
-        let outcome = Outcome {
-            surface: self.row.surface,
-            status_class: shown_status / 100,
-            error_type,
-            stream: self.row.stream,
-        };
-        series.count_request(outcome, self.arrived.elapsed().as_secs_f64());
-        if self.row.stream && self.target.is_some() {
-            series.count_stream_end(reason);
-            self.observe_stream(&series);
-        }
-        // Last, so that a request that is in flight no more is counted everywhere.
-        self.shared.metrics.inflight_requests.dec();
-    }
-
-    fn observe_stream(&self, series: &Series) {
-        let Some(first) = self.first_output else { return };
-        series.time_to_first_token.observe((first - self.arrived).as_secs_f64());
-        if let Some(gaps) = self.pieces.checked_sub(1).filter(|gaps| *gaps > 0) {
-            series.inter_token.observe(first.elapsed().as_secs_f64() / f64::from(gaps));
-        }
-    }
-
-    fn series(&self) -> Arc<Series> {
-        self.target.as_ref().map_or_else(
-            || Arc::clone(&self.runtime.no_target),
-            |target| Arc::clone(&target.series),
-        )
-    }
-
     fn append_end(&self) {
         if self.append(JournalEntry::Ended(&self.row)).is_err() {
             tracing::error!(request_id = %self.row.request_id, "end of request not recorded");
@@ -385,7 +296,8 @@ impl Drop for Settlement {
             (EndReason::ClientGone, "client_gone", "client_gone")
         };
         let status = self.row.status;
-        self.settle(AttemptEnd { reason, status, outcome }, Some(code.to_owned()));
+        let verdict = Verdict::Neutral;
+        self.settle(AttemptEnd { reason, status, outcome, verdict }, Some(code.to_owned()));
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tb_providers::WireRequest;
-use tb_providers::simulated::{Ending, Script, SimulatedSettings, play};
+use tb_providers::simulated::{Ending, Script, SimulatedSettings, Turn, play};
 use tokio::time::Sleep;
 
 use crate::client::{BodyCut, SendFailure, Upstream, UpstreamBody};
@@ -19,10 +19,9 @@ use crate::client::{BodyCut, SendFailure, Upstream, UpstreamBody};
 pub(crate) async fn send(
     settings: &SimulatedSettings,
     wire: &WireRequest,
-    roll: f64,
-    id: u64,
+    turn: Turn,
 ) -> Result<Upstream, SendFailure> {
-    let mut script = play(settings, wire, roll, id);
+    let mut script = play(settings, wire, turn);
     // The pause before the first piece comes before the head, as with a real provider.
     let wait = script.pieces.first_mut().map_or(Duration::ZERO, |(pause, _)| std::mem::take(pause));
     if !wait.is_zero() {

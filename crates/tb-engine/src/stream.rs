@@ -15,8 +15,8 @@ use bytes::Bytes;
 
 pub(crate) use binder::{Binder, is_response_id};
 pub(crate) use passed::PassedBody;
-pub(crate) use running::{Progress, Running};
-pub(crate) use terminal::{Terminal, of_response};
+pub(crate) use running::{Opened, Progress, Running};
+pub(crate) use terminal::{Terminal, is_terminal, of_response, of_response_event};
 
 /// The server-sent events of one answer. Dropping it before the end means that the client
 /// left.

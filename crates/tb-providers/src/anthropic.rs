@@ -107,10 +107,6 @@ fn adjusted(mut error: UpstreamError) -> UpstreamError {
             error.status = 529;
         }
         "timeout_error" if error.status == 500 => error.status = 504,
-        // Out of credit is told as a bad request.
-        "invalid_request_error" if error.message.contains("credit balance is too low") => {
-            error.class = ErrorClass::QuotaExhausted;
-        }
         _ => {}
     }
     error

@@ -6,9 +6,11 @@ use serde_json::Value;
 
 use crate::{ErrorClass, UpstreamError};
 
+mod class;
 mod redact;
 mod retry_after;
 
+use class::{class_of, stream_status};
 pub use redact::safe_message;
 pub use retry_after::retry_after_ms;
 
@@ -17,8 +19,10 @@ pub use retry_after::retry_after_ms;
 pub struct ErrorFields {
     /// `type`, or Gemini's `status`.
     pub kind: Option<String>,
-    /// `code`; integers become text. Azure's innererror code when it says more.
+    /// `code`; integers become text. Azure's innererror code when there is no other.
     pub code: Option<String>,
+    /// The code of Azure's innererror, or that of a vendor's moderation.
+    pub inner_code: Option<String>,
     /// `param`.
     pub param: Option<String>,
     /// The message, not yet redacted.
@@ -45,6 +49,7 @@ impl ErrorFields {
                     code: word(root, "code"),
                     param: word(root, "param"),
                     message: message.clone(),
+                    ..Self::default()
                 });
             }
             Some(inner @ Value::Object(_)) => return Some(Self::from_members(inner)),
@@ -66,14 +71,12 @@ impl ErrorFields {
             .get("innererror")
             .or_else(|| error.get("inner_error"))
             .and_then(|inner| word(inner, "code"));
-        let code = word(error, "code");
-        let code = match (code, inner_code) {
-            (Some(code), _) => Some(code),
-            (None, inner) => inner,
-        };
+        // Aggregators tell a moderation by what it flagged, not by a code.
+        let flagged = error.pointer("/metadata/flagged_input").map(|_| "content_filter".to_owned());
         Self {
             kind: word(error, "type").or_else(|| word(error, "status")).filter(|k| k != "error"),
-            code,
+            code: word(error, "code").or_else(|| inner_code.clone()),
+            inner_code: inner_code.or(flagged),
             param: word(error, "param"),
             message: word(error, "message").unwrap_or_default(),
         }
@@ -114,12 +117,13 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> UpstreamError 
         let status = if status < 300 { stream_status(&fields) } else { status };
         return from_fields(status, fields).with_retry(retry);
     }
-    let html = is_html(headers, body);
-    let what = if html { "an HTML page" } else { "no readable error" };
+    let page = is_page(headers, body);
+    let what = if page { "an HTML page" } else { "no readable error" };
     let message = format!("the provider answered with {what} (status {status})");
     let class = match status {
         ..300 => ErrorClass::Malformed,
-        400..500 if html && !matches!(status, 401 | 402 | 403 | 408 | 413 | 429) => {
+        // A page with 403 is a firewall's before the provider: it says nothing of our key.
+        400..500 if page && !matches!(status, 401 | 402 | 408 | 409 | 413 | 425 | 429 | 498) => {
             ErrorClass::Malformed
         }
         _ => class_of(status, &ErrorFields::default()),
@@ -176,8 +180,9 @@ pub(crate) fn unfinished(taken: Result<(), UpstreamError>) -> UpstreamError {
 }
 
 impl UpstreamError {
+    /// What the headers say wins over what the message says.
     fn with_retry(self, retry_after_ms: Option<u64>) -> Self {
-        Self { retry_after_ms, ..self }
+        Self { retry_after_ms: retry_after_ms.or(self.retry_after_ms), ..self }
     }
 }
 
@@ -185,6 +190,8 @@ impl UpstreamError {
 #[must_use]
 pub fn from_fields(status: u16, fields: ErrorFields) -> UpstreamError {
     let class = class_of(status, &fields);
+    let told = || retry_after::told_in(&fields.message);
+    let retry_after_ms = if class == ErrorClass::RateLimit { told() } else { None };
     let message = safe_message(&fields.message);
     UpstreamError {
         class,
@@ -197,33 +204,7 @@ pub fn from_fields(status: u16, fields: ErrorFields) -> UpstreamError {
         } else {
             message
         },
-        retry_after_ms: None,
-    }
-}
-
-/// The status that an error inside a stream would have had.
-fn stream_status(fields: &ErrorFields) -> u16 {
-    let number = fields.code.as_deref().and_then(|code| code.parse::<u16>().ok());
-    if let Some(status) = number.filter(|status| (400..600).contains(status)) {
-        return status;
-    }
-    let has = |word: &str| {
-        [&fields.kind, &fields.code].into_iter().flatten().any(|text| text.contains(word))
-    };
-    if has("rate_limit") || has("insufficient_quota") || has("RESOURCE_EXHAUSTED") {
-        429
-    } else if has("overloaded") || has("UNAVAILABLE") {
-        503
-    } else if has("authentication") || has("invalid_api_key") {
-        401
-    } else if has("permission") {
-        403
-    } else if has("not_found") {
-        404
-    } else if has("invalid_request") || has("content_filter") || has("context_length") {
-        400
-    } else {
-        500
+        retry_after_ms,
     }
 }
 
@@ -237,67 +218,14 @@ fn default_kind(status: u16) -> &'static str {
     }
 }
 
-fn class_of(status: u16, fields: &ErrorFields) -> ErrorClass {
-    let code = fields.code.as_deref().unwrap_or_default();
-    let kind = fields.kind.as_deref().unwrap_or_default();
-    let message = fields.message.to_ascii_lowercase();
-    let named = |words: &[&str]| words.iter().any(|word| code == *word || kind == *word);
-    let says = |words: &[&str]| words.iter().any(|word| message.contains(word));
-    if named(&["insufficient_quota", "billing_hard_limit_reached", "billing_error"])
-        || status == 402
-        // With a code, the code tells: Gemini words its rate limits like this too.
-        || (status == 429 && code.is_empty() && says(&["exceeded your current quota"]))
-        || says(&["credit balance is too low"])
-    {
-        return ErrorClass::QuotaExhausted;
-    }
-    if status >= 500 || matches!(status, 408 | 429 | 498) {
-        return transient(status, kind);
-    }
-    if named(&["rate_limit_exceeded", "rate_limit_error"]) {
-        return ErrorClass::RateLimit;
-    }
-    if named(&[
-        "content_filter",
-        "content_policy_violation",
-        "moderation_blocked",
-        "ResponsibleAIPolicyViolation",
-    ]) {
-        return ErrorClass::ContentPolicy;
-    }
-    if named(&["context_length_exceeded", "exceed_context_size_error"])
-        || says(&["maximum context length", "prompt is too long", "context window", "context size"])
-    {
-        return ErrorClass::ContextTooLong;
-    }
-    if named(&["invalid_api_key", "authentication_error"])
-        || matches!(status, 401 | 403)
-        || says(&["api key not valid"])
-    {
-        return ErrorClass::BadCredentials;
-    }
-    let about_stored = matches!(fields.param.as_deref(), Some("id" | "previous_response_id"));
-    if named(&["model_not_found", "DeploymentNotFound"]) || (status == 404 && !about_stored) {
-        return ErrorClass::ModelNotFound;
-    }
-    ErrorClass::BadRequest
-}
-
-fn transient(status: u16, kind: &str) -> ErrorClass {
-    match status {
-        429 => ErrorClass::RateLimit,
-        498 | 503 | 529 => ErrorClass::Overloaded,
-        _ if kind == "overloaded_error" => ErrorClass::Overloaded,
-        _ => ErrorClass::ServerError,
-    }
-}
-
-fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
+/// HTML, or the one line that Cloudflare sends instead of a page.
+fn is_page(headers: &HeaderMap, body: &[u8]) -> bool {
     let declared = headers
         .get(http::header::CONTENT_TYPE)
         .and_then(|value| value.to_str().ok())
         .is_some_and(|value| value.to_ascii_lowercase().contains("html"));
-    declared || body.trim_ascii_start().starts_with(b"<")
+    let body = body.trim_ascii_start();
+    declared || body.starts_with(b"<") || body.starts_with(b"error code: ")
 }
 
 #[cfg(test)]
@@ -306,59 +234,6 @@ mod tests {
 
     fn read(status: u16, body: &str) -> UpstreamError {
         classify(status, &HeaderMap::new(), body.as_bytes())
-    }
-
-    #[test]
-    fn cuts_classes_by_what_to_do_next() {
-        use ErrorClass as C;
-        for (status, body, class) in [
-            (429, r#"{"error":{"message":"slow","code":"rate_limit_exceeded"}}"#, C::RateLimit),
-            (429, r#"{"error":{"message":"x","code":"insufficient_quota"}}"#, C::QuotaExhausted),
-            (402, "{}", C::QuotaExhausted),
-            (503, "busy", C::Overloaded),
-            (529, r#"{"type":"error","error":{"type":"overloaded_error"}}"#, C::Overloaded),
-            (500, r#"{"error":{"message":"boom","type":"server_error"}}"#, C::ServerError),
-            (401, r#"{"error":{"message":"no","code":"invalid_api_key"}}"#, C::BadCredentials),
-            (403, r#"{"detail":"no"}"#, C::BadCredentials),
-            (
-                400,
-                r#"{"error":{"message":"m","code":"context_length_exceeded"}}"#,
-                C::ContextTooLong,
-            ),
-            (
-                400,
-                r#"{"error":{"message":"This model's maximum context length is 8 tokens"}}"#,
-                C::ContextTooLong,
-            ),
-            (
-                400,
-                r#"{"error":{"message":"m","code":"content_filter","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#,
-                C::ContentPolicy,
-            ),
-            (
-                400,
-                r#"{"error":{"message":"m","innererror":{"code":"ResponsibleAIPolicyViolation"}}}"#,
-                C::ContentPolicy,
-            ),
-            (404, r#"{"error":{"message":"m","code":"DeploymentNotFound"}}"#, C::ModelNotFound),
-            (404, r#"{"error":"model \"x\" not found, try pulling it first"}"#, C::ModelNotFound),
-            (
-                404,
-                r#"{"error":{"message":"Response with id 'r' not found.","param":"id"}}"#,
-                C::BadRequest,
-            ),
-            (
-                400,
-                r#"{"object":"error","message":"bad n","type":"BadRequestError","code":400}"#,
-                C::BadRequest,
-            ),
-            (302, "", C::Malformed),
-            (200, "<html></html>", C::Malformed),
-            (404, "<html>nope</html>", C::Malformed),
-            (502, "<html>nope</html>", C::ServerError),
-        ] {
-            assert_eq!(read(status, body).class, class, "{status} {body}");
-        }
     }
 
     #[test]

@@ -19,7 +19,7 @@ use http::{HeaderMap, HeaderName, Method};
 use serde_json::Value;
 use tb_core::Surface;
 
-use crate::error::{classify, from_stream};
+use crate::error::{classify, from_stream, retry_after_ms};
 use crate::pivot::{body_object, json_headers, key_header, list_at, text_at};
 use crate::{
     AnswerShape, Call, Decoded, Dialect, EncodeError, Endpoint, ErrorClass, Malformed,
@@ -93,7 +93,7 @@ impl Dialect for Gemini {
     }
 
     fn classify(&self, status: u16, headers: &HeaderMap, body: &[u8]) -> UpstreamError {
-        adjusted(classify(status, headers, body), body)
+        adjusted(classify(status, headers, body), retry_after_ms(headers), body)
     }
 }
 
@@ -128,34 +128,42 @@ fn headers(call: &Call<'_>, endpoint: &Endpoint<'_>) -> Result<HeaderMap, Encode
 
 /// An error inside a stream that began with status 200.
 fn stream_error(data: &[u8]) -> UpstreamError {
-    adjusted(from_stream(data), data)
+    adjusted(from_stream(data), None, data)
 }
 
 /// What the shared reading of errors does not know of Google: the status word is a code (the
 /// number is the HTTP status again), and the wait stands in the details.
-fn adjusted(mut error: UpstreamError, body: &[u8]) -> UpstreamError {
+fn adjusted(mut error: UpstreamError, header_ms: Option<u64>, body: &[u8]) -> UpstreamError {
+    if error.class == ErrorClass::BadCredentials && error.status == 400 {
+        // A bad key is told as an invalid argument.
+        error.status = 401;
+    }
+    if error.status == 429 {
+        limited(&mut error, header_ms, &Details::read(body));
+    }
     let is_word = error.kind.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     if is_word && !error.kind.is_empty() {
         error.code = Some(std::mem::replace(&mut error.kind, kind_of(error.class).to_owned()));
     }
+    error
+}
+
+/// Tells a limit from a spent quota: "You exceeded your current quota" is also the text of a
+/// limit per minute, but that one tells how long to wait.
+fn limited(error: &mut UpstreamError, header_ms: Option<u64>, details: &Details) {
+    // The details are exacter than the message, where `error` has its wait from.
+    let told = details.retry_delay_ms.or(error.retry_after_ms);
+    error.retry_after_ms = header_ms.or(told);
+    let spent = details.daily || error.message.starts_with("You exceeded your current quota");
     match error.class {
-        // A bad key is told as an invalid argument.
-        ErrorClass::BadCredentials if error.status == 400 => error.status = 401,
-        ErrorClass::BadRequest
-            if error.message.contains("exceeds the maximum number of tokens") =>
-        {
-            error.class = ErrorClass::ContextTooLong;
+        ErrorClass::QuotaExhausted if details.retry_delay_ms.is_some() => {
+            error.class = ErrorClass::RateLimit;
+        }
+        ErrorClass::RateLimit if spent && error.retry_after_ms.is_none() => {
+            error.class = ErrorClass::QuotaExhausted;
         }
         _ => {}
     }
-    if let Some(delay) = retry_delay_ms(body) {
-        error.retry_after_ms = error.retry_after_ms.or(Some(delay));
-        // "You exceeded your current quota" is also the text of a limit per minute.
-        if error.class == ErrorClass::QuotaExhausted {
-            error.class = ErrorClass::RateLimit;
-        }
-    }
-    error
 }
 
 const fn kind_of(class: ErrorClass) -> &'static str {
@@ -171,15 +179,49 @@ const fn kind_of(class: ErrorClass) -> &'static str {
     }
 }
 
-/// `retryDelay` of `google.rpc.RetryInfo`: seconds with up to nine decimals and an `s`.
-fn retry_delay_ms(body: &[u8]) -> Option<u64> {
-    let value: Value = serde_json::from_slice(body).ok()?;
-    let root = value.as_array().map_or(Some(&value), |items| items.first())?;
-    let mut details = list_at(root.get("error")?, "details").iter();
-    let seconds = details.find_map(|detail| text_at(detail, "retryDelay"))?.strip_suffix('s')?;
+/// A day: longer waits mean "not today".
+const MAX_RETRY_MS: u64 = 86_400_000;
+
+/// What `error.details` says of a limit.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Details {
+    /// `retryDelay` of `google.rpc.RetryInfo`, at most a day.
+    retry_delay_ms: Option<u64>,
+    /// A `google.rpc.QuotaFailure` of a limit per day.
+    daily: bool,
+}
+
+impl Details {
+    fn read(body: &[u8]) -> Self {
+        let Ok(value) = serde_json::from_slice::<Value>(body) else { return Self::default() };
+        let root = value.as_array().map_or(Some(&value), |items| items.first());
+        let Some(error) = root.and_then(|root| root.get("error")) else { return Self::default() };
+        let details = list_at(error, "details");
+        let violations = details.iter().flat_map(|detail| list_at(detail, "violations"));
+        Self {
+            retry_delay_ms: details
+                .iter()
+                .find_map(|detail| text_at(detail, "retryDelay"))
+                .and_then(duration_ms),
+            daily: violations
+                .filter_map(|violation| text_at(violation, "quotaId"))
+                .any(|quota| quota.contains("PerDay")),
+        }
+    }
+}
+
+/// A `google.protobuf.Duration`: seconds with up to nine decimals and an `s`.
+fn duration_ms(duration: &str) -> Option<u64> {
+    let seconds = duration.strip_suffix('s')?;
     let (whole, part) = seconds.split_once('.').unwrap_or((seconds, "0"));
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !digits(whole) || !digits(part) {
+        return None;
+    }
     let millis = format!("{part:0<3}").chars().take(3).collect::<String>().parse::<u64>().ok()?;
-    Some(whole.parse::<u64>().ok()?.saturating_mul(1_000).saturating_add(millis))
+    // Digits that no number holds are more than a day.
+    let whole = whole.parse::<u64>().unwrap_or(u64::MAX);
+    Some(whole.saturating_mul(1_000).saturating_add(millis).min(MAX_RETRY_MS))
 }
 
 #[cfg(test)]
@@ -203,5 +245,23 @@ mod tests {
             (error.kind.as_str(), error.code.as_deref()),
             ("rate_limit_error", Some("RESOURCE_EXHAUSTED"))
         );
+    }
+
+    #[test]
+    fn reads_durations_and_nothing_else() {
+        for (text, ms) in [
+            ("17s", Some(17_000)),
+            ("0.25s", Some(250)),
+            ("3.123456789s", Some(3_123)),
+            ("99999999999999999999s", Some(MAX_RETRY_MS)),
+            ("-5s", None),
+            ("+5s", None),
+            ("s", None),
+            ("1.s", None),
+            ("17", None),
+            ("1.2.3s", None),
+        ] {
+            assert_eq!(duration_ms(text), ms, "{text}");
+        }
     }
 }

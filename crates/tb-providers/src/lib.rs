@@ -12,7 +12,7 @@
 use std::fmt;
 
 use bytes::Bytes;
-use http::{HeaderMap, Method};
+use http::{HeaderMap, HeaderName, Method};
 use tb_api::json::Document;
 use tb_api::multipart::Form;
 use tb_api::sse::SseEvent;
@@ -22,6 +22,7 @@ pub mod anthropic;
 pub mod azure;
 pub mod error;
 pub mod gemini;
+pub mod local;
 mod messages;
 pub mod openai;
 mod pivot;
@@ -41,6 +42,14 @@ pub enum CallBody<'a> {
     /// A form with files, and its `content-type`.
     Form(&'a Form, &'a str),
 }
+
+/// The client's headers that dialects forward and that change what a model answers. Those that
+/// only name or repeat a request (`idempotency-key`, `x-client-request-id`) are not among them.
+pub const OUTPUT_HEADERS: [HeaderName; 3] = [
+    HeaderName::from_static("anthropic-beta"),
+    HeaderName::from_static("anthropic-version"),
+    HeaderName::from_static("openai-beta"),
+];
 
 /// What the client asked, ready to be sent.
 #[derive(Clone, Copy)]

@@ -15,6 +15,8 @@ mod request;
 mod stream;
 mod turns;
 
+pub(crate) use answer::usage;
+
 use bytes::Bytes;
 use serde_json::Value;
 use tb_core::Surface;

@@ -1,6 +1,6 @@
 //! The simulated provider: plays OpenAI's API without a network, with every fault.
 //!
-//! Pure: [`play`] turns a wire request and a random number into a [`Script`] of bytes and
+//! Pure: [`play`] turns a wire request and a [`Turn`] into a [`Script`] of bytes and
 //! pauses; the engine performs it.
 
 use std::fmt;
@@ -17,9 +17,10 @@ mod fault;
 mod media;
 mod output;
 mod responses;
+mod spoil;
 
 use ask::{Ask, Route};
-use fault::{Directives, ErrorAnswer, Forced};
+use fault::{Directives, ErrorAnswer, Forced, Order};
 use output::Output;
 
 /// `created` of every answer: 2026-01-01, since nothing here reads a clock.
@@ -72,6 +73,13 @@ pub enum Fault {
     Html,
     /// An error event in the middle of a stream.
     ErrorEvent,
+    /// A stream that tells an error after its start-up events, before any output (plain
+    /// answers: status 500).
+    EarlyError,
+    /// The connection is closed after the head and the start-up events, before any output.
+    EarlyCut,
+    /// The head and the start-up events come, and then nothing.
+    StartupHang,
 }
 
 /// What the simulated provider does with one request.
@@ -110,30 +118,52 @@ pub enum Ending {
     Hang,
 }
 
-/// The script for one request. `roll` is a uniform random number in 0..1 that picks the
-/// fault, `id` makes the ids in the answer unique.
+/// What is new with each request to the simulated provider.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Turn {
+    /// Draws from `failures`: a uniform number in 0..1.
+    pub roll: f64,
+    /// Names the answer.
+    pub id: u64,
+    /// Which attempt of one request of the gateway's this is, from 1.
+    pub attempt: u32,
+}
+
+/// The script for one attempt of a request.
 ///
-/// The last user message may carry directives, which win over the dice: `[[fault:NAME]]` (a
-/// status with an optional retry-after in milliseconds, `429:20`; `quota`, `context`,
-/// `filter`; `reset`, `cut`, `truncate` = a clean end in the middle, `stall` = hanging in the
-/// middle, `hang`, `garbage`, `html`, `error_event`), `[[delay_ms:N]]` and `[[chunks:N]]`. A
-/// script that ends with [`Ending::Hang`] and has no pieces does not even send its headers.
+/// The last user message may carry directives, which win over the dice:
+///
+/// * `[[fault:NAME]]`: every attempt fails so. NAME is a status from 300 to 599 with an optional
+///   retry-after in milliseconds (`429:20`); `quota`, `context` or `filter` (statuses with a
+///   code); `reset`, `hang` (nothing comes); `html`, `garbage`; `early_error`, `early_cut` or
+///   `startup_hang` (after the start-up events, before any output); `error_event`, `cut`,
+///   `truncate` (a clean end) or `stall` (silence), each in the middle.
+/// * `[[faults:A,B,C]]`: the first attempt of a request gets A, the second B and so on, each
+///   named as above or `ok` for none. Later attempts get no fault, nor do unknown names.
+/// * `[[delay_ms:N]]`: so much later comes the first byte.
+/// * `[[chunks:N]]`: the answer is N words, streamed in as many chunks.
+///
+/// A script that ends with [`Ending::Hang`] and has no pieces does not even send its headers.
 #[must_use]
-pub fn play(settings: &SimulatedSettings, request: &WireRequest, roll: f64, id: u64) -> Script {
+pub fn play(settings: &SimulatedSettings, request: &WireRequest, turn: Turn) -> Script {
     let ask = match Ask::read(request) {
         Ok(ask) => ask,
         Err(message) => {
             return ErrorAnswer { status: 400, code: None, message, retry_after: None }.script();
         }
     };
-    let directives = Directives::read(&ask.prompt);
-    let fault = directives.fault.or_else(|| Forced::roll(&settings.failures, roll));
+    let directives = Directives::read(&ask.prompt, turn.attempt);
+    let fault = match directives.order {
+        Order::Dice => Forced::roll(&settings.failures, turn.roll),
+        Order::Answer => None,
+        Order::Fault(fault) => Some(fault),
+    };
     if let Some(early) = fault.as_ref().and_then(|fault| fault.instead_of_an_answer(ask.stream)) {
         return delayed(early, settings.latency + directives.delay);
     }
-    let mut script = answer(settings, request, &ask, id);
+    let mut script = answer(settings, request, &ask, turn.id);
     if let Some(fault) = fault {
-        fault.spoil(&mut script, ask.route == Route::Responses);
+        fault.spoil(&mut script, &ask);
     }
     delayed(script, settings.latency + directives.delay)
 }

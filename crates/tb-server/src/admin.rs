@@ -3,8 +3,11 @@
 //! Everything that it needs stands in [`AdminState`] as ports and plain values; it knows no
 //! back end. What it answers is described by `openapi.json`, and a test holds the two together.
 
+mod cache;
+mod explain;
 mod fault;
 mod gate;
+mod health;
 mod json_body;
 mod key_directory;
 mod key_request;
@@ -27,6 +30,7 @@ use tb_core::ports::UsageStore;
 use tb_core::{KeyScope, NewKey, NoRandomness, Timestamp};
 use tb_engine::Engine;
 
+pub use explain::{LadderStep, ladder};
 pub use key_directory::KeyDirectory;
 pub use key_request::{KeyFault, KeyRequest, period_ms};
 pub use live::Live;

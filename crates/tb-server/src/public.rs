@@ -132,7 +132,8 @@ async fn answer(
     let arrived_at = engine.clock().now();
     let peer = connection.peer;
     let head = RequestHead { id, surface, path_id, headers, credential, peer, arrived, arrived_at };
-    let serving = handle(engine, connection, head, incoming);
+    // Pinned here, the future lies in this one once and not twice.
+    let serving = std::pin::pin!(handle(engine, connection, head, incoming));
     let outcome = layers::contained(&id_text, serving).await;
     finish(surface, &id_text, outcome)
 }
@@ -153,7 +154,10 @@ async fn handle(
     }
     // A reload in between may admit the request under the next configuration: each limit is
     // one that holds at some moment of the request, and `max_body` needs no restart.
-    let body = body::read(incoming, server.max_body_bytes, connection.unread.clone());
+    let budget = server.memory_budget_bytes;
+    let room =
+        body::Room { limit: server.max_body_bytes, budget, memory: engine.hold_memory(budget) };
+    let body = body::read(incoming, room, connection.unread.clone());
     serve(engine, PublicRequest { head, body }).await
 }
 

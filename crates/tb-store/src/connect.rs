@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tb_core::ports::{KeyStore, ResponseStore, StoreError, UsageStore};
+use tb_core::ports::{AnswerStore, KeyStore, ResponseStore, StoreError, UsageStore};
 
 use crate::{Durability, JournalSettings, MemoryStore, MmapJournal, SqliteStore};
 
@@ -25,12 +25,14 @@ pub struct Stores {
     pub usage: Arc<dyn UsageStore>,
     /// Bindings of response ids.
     pub responses: Arc<dyn ResponseStore>,
+    /// Kept answers.
+    pub answers: Arc<dyn AnswerStore>,
 }
 
 impl Stores {
-    fn of<S: KeyStore + UsageStore + ResponseStore + 'static>(store: S) -> Self {
+    fn of<S: KeyStore + UsageStore + ResponseStore + AnswerStore + 'static>(store: S) -> Self {
         let store = Arc::new(store);
-        Self { keys: store.clone(), usage: store.clone(), responses: store }
+        Self { keys: store.clone(), usage: store.clone(), responses: store.clone(), answers: store }
     }
 
     /// Opens the journal in front of these stores.

@@ -13,6 +13,7 @@ mod recovery;
 mod room;
 mod segment;
 mod shared;
+mod version_1;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -146,7 +147,8 @@ impl MmapJournal {
         })
     }
 
-    /// How many attempts were open at the start and are settled as `crash`.
+    /// How many rows with `crash` the start added: for attempts that were open, and for requests
+    /// between two attempts.
     #[must_use]
     pub const fn settled_as_crash(&self) -> usize {
         self.settled

@@ -13,7 +13,8 @@
 //! * a record is appended before the bytes that it accounts for go out,
 //! * rows and the place in the journal up to which they were read are stored in one
 //!   transaction, and a row that comes again replaces itself,
-//! * attempts that began and never ended are settled as `crash` at the next start.
+//! * attempts that began and never ended, and requests whose last attempt ended without being
+//!   the last word, are settled as `crash` at the next start.
 
 mod connect;
 mod journal;

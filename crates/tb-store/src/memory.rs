@@ -1,5 +1,7 @@
 //! The ports in memory: for `memory:` and for tests. Everything is gone with the process.
 
+mod answers;
+
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -10,6 +12,7 @@ use tb_core::ports::{
 use tb_core::prices::Cost;
 use tb_core::{EndReason, KeyId, KeyRecord, RequestId, ServiceName, Timestamp, UsageRow};
 
+use self::answers::Answers;
 use crate::sums::rank;
 
 /// All ports over plain maps.
@@ -26,6 +29,7 @@ struct State {
     rows: BTreeMap<(RequestId, u32), UsageRow>,
     checkpoint: u64,
     bindings: HashMap<String, ResponseBinding>,
+    answers: Answers,
 }
 
 impl MemoryStore {
@@ -146,13 +150,14 @@ fn column(row: &UsageRow, by: GroupBy) -> String {
 
 fn add(sum: &mut UsageSum, row: &UsageRow) {
     sum.requests += u64::from(row.is_final);
-    sum.attempts += u64::from(row.attempt > 0);
+    sum.attempts += u64::from(row.provider.is_some());
     let failed = row.status >= 400 || row.end_reason != EndReason::Complete;
     sum.errors += u64::from(row.is_final && failed);
     sum.input_tokens = sum.input_tokens.saturating_add(row.tokens.input());
     sum.cached_input_tokens = sum.cached_input_tokens.saturating_add(row.tokens.cache_read);
     sum.output_tokens = sum.output_tokens.saturating_add(row.tokens.output());
     sum.reasoning_tokens = sum.reasoning_tokens.saturating_add(row.tokens.reasoning);
+    sum.saved = sum.saved + row.saved;
     match row.cost {
         Cost::Measured(amount) => sum.cost = sum.cost + amount,
         Cost::Estimated(amount) => sum.estimated_cost = sum.estimated_cost + amount,

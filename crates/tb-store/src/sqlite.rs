@@ -1,5 +1,7 @@
-//! The ports on one SQLite file: a writer and two reader connections, write-ahead log.
+//! The ports on one SQLite file: a writer and three reader connections, one more writer for
+//! kept answers, write-ahead log.
 
+mod answers;
 mod keys;
 mod names;
 mod responses;
@@ -31,6 +33,9 @@ pub struct SqliteStore {
     usage_reader: Reader,
     /// For what requests and revocations wait for: it must never stand behind a report.
     key_reader: Reader,
+    /// For kept answers, which may be many and long.
+    answer_reader: Reader,
+    answer_writer: Mutex<Option<Connection>>,
 }
 
 /// Opened by the first read: a gateway that nobody asks needs no second page cache.
@@ -68,6 +73,8 @@ impl SqliteStore {
             writer,
             usage_reader: Reader::default(),
             key_reader: Reader::default(),
+            answer_reader: Reader::default(),
+            answer_writer: Mutex::default(),
         })
     }
 
@@ -157,28 +164,54 @@ fn failed(what: &str, fault: &rusqlite::Error) -> StoreError {
 
 #[cfg(test)]
 mod tests {
-    use tb_core::ports::{KeyStore, ResponseStore};
+    use tb_core::Timestamp;
+    use tb_core::ports::{AnswerStore, KeyStore, ResponseStore, UsageStore};
 
     use super::*;
 
-    #[test]
-    fn keys_and_bindings_are_read_while_a_report_runs() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(&folder.path().join("db"), Durability::Process).unwrap();
-        // What a sum over a year of usage does for many seconds.
-        let report = lock(&store.usage_reader);
-        let (done, answered) = std::sync::mpsc::sync_channel(1);
+    /// Runs `work` while `held` is, and says whether it came to its end.
+    fn ends_while_held<T>(held: MutexGuard<'_, T>, work: impl FnOnce() + Send) -> bool {
+        let (done, ended) = std::sync::mpsc::sync_channel(1);
         std::thread::scope(|scope| {
-            scope.spawn(|| {
-                store.change_counter().unwrap();
-                store.keys().unwrap();
-                store.admin_tokens().unwrap();
-                store.binding(&"bot".into(), "resp_1").unwrap();
+            scope.spawn(move || {
+                work();
                 done.send(()).unwrap();
             });
-            let answer = answered.recv_timeout(Duration::from_secs(20));
-            drop(report);
-            assert!(answer.is_ok(), "the keys waited for the report");
+            let answer = ended.recv_timeout(Duration::from_secs(20));
+            drop(held);
+            answer.is_ok()
+        })
+    }
+
+    fn open() -> (tempfile::TempDir, SqliteStore) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(&folder.path().join("db"), Durability::Process).unwrap();
+        (folder, store)
+    }
+
+    #[test]
+    fn keys_bindings_and_answers_are_read_while_a_report_runs() {
+        let (_folder, store) = open();
+        // What a sum over a year of usage does for many seconds.
+        let report = lock(&store.usage_reader);
+        let ended = ends_while_held(report, || {
+            store.change_counter().unwrap();
+            store.keys().unwrap();
+            store.admin_tokens().unwrap();
+            store.binding(&"bot".into(), "resp_1").unwrap();
+            store.kept(&[0; 32], Timestamp(0)).unwrap();
         });
+        assert!(ended, "the keys waited for the report");
+    }
+
+    #[test]
+    fn rows_are_stored_and_answers_read_while_answers_are_written() {
+        let (_folder, store) = open();
+        let writing = lock(&store.answer_writer);
+        let ended = ends_while_held(writing, || {
+            store.append(&[], 1).unwrap();
+            store.kept(&[0; 32], Timestamp(0)).unwrap();
+        });
+        assert!(ended, "the storer waited for the answers");
     }
 }

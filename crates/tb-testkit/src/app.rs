@@ -77,6 +77,8 @@ impl TestApp {
             keys: Arc::new(KeyRing::new(Vec::new(), pepper.clone())),
             journal: around(Arc::clone(&journal) as Arc<dyn Journal>),
             responses,
+            answers: Arc::clone(&store) as _,
+            cache_secret: pepper.derive("cache"),
             clock: Arc::new(SystemClock),
             metrics: Arc::new(Metrics::new("test")),
             seed: [4, 2],

@@ -160,6 +160,12 @@ impl FakeProvider {
         format!("http://{}", self.address)
     }
 
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// What reached it so far.
     #[must_use]
     pub fn requests(&self) -> Vec<Recorded> {

@@ -76,6 +76,8 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Show requests, tokens and cost
     Usage(Usage),
+    /// Say why a request was routed, retried, cached and answered so
+    Explain(Explain),
     /// Ask a running server how it is; exit code 69 when it cannot be reached
     Status(Status),
     /// Look into the storage
@@ -189,6 +191,16 @@ pub(crate) struct Usage {
     /// Until when, in the same forms
     #[arg(long)]
     pub(crate) until: Option<String>,
+}
+
+/// `explain`
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  tollbar explain req_019a...   the request's way down the ladder\n  tollbar explain req_019a... -o json"
+)]
+pub(crate) struct Explain {
+    /// The value of x-request-id
+    pub(crate) request_id: String,
 }
 
 /// `status`

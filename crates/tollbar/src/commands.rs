@@ -4,6 +4,7 @@ mod check;
 mod config;
 mod db;
 mod demo;
+mod explain;
 mod init;
 mod keys;
 mod manual;
@@ -27,6 +28,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&command, &find(&global), global.output),
         Command::Keys(command) => keys::run(&command, &find(&global), &global),
         Command::Usage(options) => usage::run(&options, &find(&global), global.output),
+        Command::Explain(options) => explain::run(&options, &find(&global), global.output),
         Command::Status(options) => status::run(&options, &find(&global), global.output),
         Command::Db(command) => db::run(&command, &find(&global), global.output),
         Command::Completions { shell } => manual::completions(shell),

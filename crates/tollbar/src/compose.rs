@@ -147,6 +147,8 @@ fn engine(loaded: &Loaded, stores: &Stores, journal: Arc<dyn Journal>) -> anyhow
         keys: Arc::new(KeyRing::new(Vec::new(), stores.pepper.clone())),
         journal,
         responses: Arc::clone(&stores.responses),
+        answers: Arc::clone(&stores.answers),
+        cache_secret: stores.pepper.derive("cache"),
         clock: Arc::new(SystemClock),
         metrics: Arc::new(Metrics::new(VERSION)),
         seed,

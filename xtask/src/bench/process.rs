@@ -36,6 +36,12 @@ impl Running {
         Ok(Self { child: child? })
     }
 
+    /// Starts a process wherever the system puts it.
+    pub(crate) fn start_anywhere(command: &mut Command) -> anyhow::Result<Self> {
+        let child = command.spawn().with_context(|| format!("cannot start {command:?}"));
+        Ok(Self { child: child? })
+    }
+
     /// The exit status, should the process have ended.
     pub(crate) fn ended(&mut self) -> Option<std::process::ExitStatus> {
         self.child.try_wait().ok().flatten()

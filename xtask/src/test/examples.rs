@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, ensure};
@@ -11,7 +11,7 @@ use super::Passed;
 use crate::programs;
 use crate::workspace::Workspace;
 
-/// Checks each `examples/**/*.toml`, with a dummy value for each secret that it refers to:
+/// Checks each `examples/*.toml`, with a dummy value for each secret that it refers to:
 /// variables are set, and files are replaced in a copy, since an example names places of a
 /// server that this machine need not have.
 pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Passed> {
@@ -21,6 +21,7 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Passed> {
     let folder = tempfile::tempdir()?;
     let secret = folder.path().join("secret");
     fs::write(&secret, "example")?;
+    copy_rules(&workspace.root.join("examples/rules"), &folder.path().join("rules"))?;
     for file in &files {
         let text = fs::read_to_string(file)?;
         let copy = folder.path().join(file.file_name().context("a file without a name")?);
@@ -34,17 +35,24 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Passed> {
     Ok(Passed::Ran)
 }
 
-/// The configuration files in a folder and the folders in it. Lock files and the like, which
-/// also are TOML but not ours to check, do not end in `.toml`.
-fn configurations(folder: &PathBuf) -> anyhow::Result<Vec<PathBuf>> {
+/// Puts the rules files where the copies of the configurations look for them.
+fn copy_rules(from: &Path, to: &Path) -> anyhow::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
+        let path = entry?.path();
+        fs::copy(&path, to.join(path.file_name().context("a file without a name")?))?;
+    }
+    Ok(())
+}
+
+/// The configuration files in a folder; the folders in it hold files that these refer to.
+fn configurations(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     let entries =
         fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     for entry in entries {
         let path = entry?.path();
-        if path.is_dir() {
-            found.extend(configurations(&path)?);
-        } else if path.extension().is_some_and(|extension| extension == "toml") {
+        if path.extension().is_some_and(|extension| extension == "toml") {
             found.push(path);
         }
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use super::python::Venv;
 use super::{Passed, Step, examples};
 use crate::workspace::Workspace;
-use crate::{programs, tidy};
+use crate::{chaos, programs, tidy};
 
 /// All of them, cheapest first; the later ones need the release build.
 pub(crate) const ALL: &[Step] = &[
@@ -22,6 +22,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "sdk", fast: false, check: sdk },
     Step { name: "local-model", fast: false, check: local_model },
     Step { name: "kill", fast: false, check: kill },
+    Step { name: "chaos", fast: false, check: outage },
     Step { name: "prometheus", fast: false, check: prometheus },
     Step { name: "deny", fast: false, check: deny },
 ];
@@ -124,6 +125,15 @@ fn prometheus(workspace: &Workspace) -> anyhow::Result<Passed> {
 /// 200 times `kill -9`: what was answered must be accounted for, once.
 fn kill(workspace: &Workspace) -> anyhow::Result<Passed> {
     script_alone("kill", workspace)
+}
+
+/// Requests at each level of `chaos`: fewer would not show a tenth of them.
+const OUTAGE_REQUESTS: u32 = 2_000;
+
+/// An outage at the providers: every answer is that of the rung that had to give it.
+fn outage(workspace: &Workspace) -> anyhow::Result<Passed> {
+    chaos::check(workspace, OUTAGE_REQUESTS)?;
+    Ok(Passed::Ran)
 }
 
 /// Runs `tests/<name>/run.py`, which needs nothing but Python itself.

@@ -51,6 +51,55 @@ pub(super) static SERVER: Table = scalars(
             Depends("one for each core"),
             "Threads that serve the public API.",
         ),
+        key(
+            "max_concurrent",
+            Kind::Whole { min: 1, max: 1_000_000 },
+            Value("1024"),
+            "Requests of the public API served at the same time; more wait for their turn.",
+        ),
+        key(
+            "max_queued",
+            Kind::Whole { min: 0, max: 1_000_000 },
+            Value("1024"),
+            "Requests that may wait for their turn; more are refused with `overloaded`.",
+        ),
+        key(
+            "queue_timeout",
+            Kind::Duration { min_ms: 0 },
+            Value("1s"),
+            "How long a request may wait for its turn; `0s` = nobody waits.",
+        ),
+        key(
+            "memory_budget",
+            Kind::Size { min: 1 << 10, max: 1 << 40 },
+            Value("512MiB"),
+            "Bytes of request bodies and running streams held at the same time; at least `max_body`.",
+        ),
+    ],
+);
+
+pub(super) static CACHE: Table = scalars(
+    "cache",
+    "The room of the response cache of all models together. Whether answers are kept is said by a model's `cache`. Needs a restart.",
+    &[
+        key(
+            "memory",
+            Kind::Size { min: 1 << 10, max: 1 << 40 },
+            Value("64MiB"),
+            "Bytes of answers in memory.",
+        ),
+        key(
+            "disk",
+            Kind::Size { min: 0, max: 1 << 50 },
+            Value("256MiB"),
+            "Bytes of answers in the database, from where they are taken after a restart.",
+        ),
+        key(
+            "max_entry",
+            Kind::Size { min: 1 << 10, max: 1 << 30 },
+            Value("1MiB"),
+            "The largest answer that is kept, with its request; at most `memory`.",
+        ),
     ],
 );
 

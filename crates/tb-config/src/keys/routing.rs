@@ -28,7 +28,7 @@ pub(super) static PROVIDER: Table = table(
             "api_keys",
             Kind::Secrets,
             Value("[]"),
-            "Its keys, each as `{ env = \"NAME\" }` or `{ file = \"PATH\" }`; none for local servers without one.",
+            "Its keys, each as `{ env = \"NAME\" }` or `{ file = \"PATH\" }`; none for local servers without one. A `weight` beside it (0 to 1000, default 1) is the key's share of the requests: `{ env = \"NAME\", weight = 3 }`. A key that is refused or that spent its quota is passed over for the next.",
         ),
         key(
             "vendor",
@@ -175,52 +175,6 @@ pub(super) static FAILURE: Table = table(
     ],
 );
 
-pub(super) static MODEL: Table = table(
-    "models.*",
-    "A name that clients send as `model`.",
-    &[
-        key("targets", Kind::Tables(&TARGET), Required, "Where it is served."),
-        key(
-            "deadline",
-            Kind::Duration { min_ms: 1 },
-            Value("10m"),
-            "How long the whole request may take.",
-        ),
-        key(
-            "first_byte_timeout",
-            Kind::Duration { min_ms: 1 },
-            Value("1m"),
-            "How long the first byte of an answer may take.",
-        ),
-        key(
-            "idle_timeout",
-            Kind::Duration { min_ms: 1 },
-            Value("1m"),
-            "How long a stream may pause.",
-        ),
-    ],
-);
-
-pub(super) static TARGET: Table = table(
-    "models.*.targets",
-    "One place where a model is served.",
-    &[
-        key("provider", Kind::Text, Required, "A name of `[providers]`."),
-        key(
-            "model",
-            Kind::Text,
-            Required,
-            "The provider's own name of the model, or the name of an Azure deployment.",
-        ),
-        key(
-            "weight",
-            Kind::Whole { min: 0, max: 1_000_000 },
-            Value("1"),
-            "Its share among the targets; 0 = none.",
-        ),
-    ],
-);
-
 pub(super) static SERVICE: Table = table(
     "services.*",
     "A caller: the tenant of its keys, usage and stored responses.",
@@ -244,7 +198,19 @@ pub(super) static SERVICE: Table = table(
             Value("[]"),
             "Where its keys may be used from; empty = anywhere.",
         ),
+        key("limits", Kind::Table(&LIMITS), Absent, "How much it may do at a time."),
     ],
+);
+
+pub(super) static LIMITS: Table = table(
+    "services.*.limits",
+    "How much a service may do at a time.",
+    &[key(
+        "concurrent",
+        Kind::Whole { min: 1, max: 1_000_000 },
+        Depends("no limit of its own"),
+        "Its requests served at the same time. More wait for at most `server.queue_timeout`, and are then refused with `concurrency_limit_exceeded`.",
+    )],
 );
 
 pub(super) static PRICE: Table = table(

@@ -71,10 +71,12 @@ impl<'a> Section<'a> {
             return;
         }
         let names = self.rules.keys.iter().map(|key| key.name);
-        let what = if self.path.is_empty() {
+        let what = if !self.path.is_empty() {
+            format!("[{}] has no key {}", self.path, quoted(name))
+        } else if self.rules.place.is_empty() {
             format!("there is no section {}", quoted(name))
         } else {
-            format!("[{}] has no key {}", self.path, quoted(name))
+            format!("a {} has no key {}", self.rules.place, quoted(name))
         };
         let known: Vec<_> = names.clone().collect();
         let help = format!("the keys here are {}", known.join(", "));
@@ -91,6 +93,11 @@ impl<'a> Section<'a> {
     pub(crate) fn written_at(&self, name: &str) -> Option<Place> {
         let (key, _) = self.table?.get_key_value(name)?;
         Some(Place::File(key.span()))
+    }
+
+    /// Where the value of the key is written in the file.
+    pub(crate) fn value_at(&self, name: &str) -> Option<Place> {
+        Some(Place::File(self.table?.get(name)?.span()))
     }
 
     fn rule(&self, name: &str) -> Option<&'static Key> {
@@ -196,7 +203,11 @@ impl<'a> Section<'a> {
         self.reader.report(
             &self.place,
             Code::MissingKey,
-            format!("[{}] needs `{name}`", self.path),
+            if self.path.is_empty() {
+                format!("a {} needs `{name}`", self.rules.place)
+            } else {
+                format!("[{}] needs `{name}`", self.path)
+            },
             self.rule(name).map_or_else(String::new, |rule| format!("add `{name}`: {}", rule.doc)),
         );
     }

@@ -1,12 +1,13 @@
-//! `[server]`, `[storage]`, `[journal]`, `[telemetry]`, `[environment]`: what the process is
-//! started with.
+//! `[server]`, `[storage]`, `[journal]`, `[telemetry]`, `[cache]`, `[environment]`: what the
+//! process is started with.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::codes::Code;
 use crate::reader::{At, Place, Section};
-use crate::snapshot::{JournalSettings, LogFormat, ServerSettings, StorageSettings};
+use crate::snapshot::{CacheLimits, JournalSettings, LogFormat, ServerSettings, StorageSettings};
+use crate::value::amount::show_size;
 use crate::value::{Authentication, Bytes, Durability, Mistake, Value, Word, Written};
 
 /// A section whose keys have defaults: it exists also when nobody wrote it. `None` = it is not
@@ -21,6 +22,11 @@ pub(crate) fn server(section: &Always<'_>) -> Option<ServerSettings> {
     let drain_timeout = section.value::<Duration>("drain_timeout");
     let authentication = section.value::<Word<Authentication>>("authentication");
     let workers = workers(section);
+    let max_concurrent = section.value::<i64>("max_concurrent");
+    let max_queued = section.value::<i64>("max_queued");
+    let queue_timeout = section.value::<Duration>("queue_timeout");
+    let memory_budget = section.value::<Bytes>("memory_budget");
+    check_fits(section, ("max_body", &max_body), ("memory_budget", &memory_budget));
     let (listen, admin_listen) = (listen?, admin_listen?);
     check_addresses(section, &listen, &admin_listen);
     let authentication = authentication?;
@@ -32,11 +38,41 @@ pub(crate) fn server(section: &Always<'_>) -> Option<ServerSettings> {
     Some(ServerSettings {
         listen: listen.value,
         admin_listen: admin_listen.value,
-        max_body_bytes: usize::try_from(max_body?.value.0).ok()?,
+        max_body_bytes: bytes(&max_body?)?,
         drain_timeout: drain_timeout?.value,
         authentication: authentication.value.0 == Authentication::Required,
         workers: workers?,
+        max_concurrent: usize::try_from(max_concurrent?.value).ok()?,
+        max_queued: usize::try_from(max_queued?.value).ok()?,
+        queue_timeout: queue_timeout?.value,
+        memory_budget_bytes: bytes(&memory_budget?)?,
     })
+}
+
+fn bytes(size: &At<Bytes>) -> Option<usize> {
+    usize::try_from(size.value.0).ok()
+}
+
+/// Reports a size that is larger than the room that it has to fit into.
+fn check_fits(
+    section: &Section<'_>,
+    (size_name, size): (&str, &Option<At<Bytes>>),
+    (room_name, room): (&str, &Option<At<Bytes>>),
+) {
+    let (Some(size), Some(room)) = (size, room) else { return };
+    if size.value.0 > room.value.0 {
+        let place = if size.place == Place::Default { &room.place } else { &size.place };
+        section.reader.report(
+            place,
+            Code::Contradiction,
+            format!(
+                "`{size_name}` ({}) is larger than `{room_name}` ({})",
+                show_size(size.value.0),
+                show_size(room.value.0)
+            ),
+            format!("lower `{size_name}`, or raise `{room_name}`"),
+        );
+    }
 }
 
 /// The number of cores is not a part of the configuration, so the effective value names the
@@ -143,6 +179,19 @@ pub(crate) fn journal(section: &Always<'_>) -> Option<JournalSettings> {
     Some(JournalSettings {
         path: section.reader.resolve(&path.value),
         durable_on_power_loss: durability?.value.0 == Durability::Power,
+    })
+}
+
+pub(crate) fn cache(section: &Always<'_>) -> Option<CacheLimits> {
+    let section = section.as_ref()?;
+    let memory = section.value::<Bytes>("memory");
+    let disk = section.value::<Bytes>("disk");
+    let max_entry = section.value::<Bytes>("max_entry");
+    check_fits(section, ("max_entry", &max_entry), ("memory", &memory));
+    Some(CacheLimits {
+        memory_bytes: memory?.value.0,
+        disk_bytes: disk?.value.0,
+        entry_bytes: bytes(&max_entry?)?,
     })
 }
 

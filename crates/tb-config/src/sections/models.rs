@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tb_core::ProviderName;
+use tb_core::abilities::builtin;
+use tb_core::{Abilities, ProviderName};
 
 use crate::codes::Code;
 use crate::nearest::nearest;
@@ -13,10 +14,14 @@ use crate::redact::quoted;
 use crate::snapshot::{Model, Provider, Target, is_model_name};
 use crate::value::Mistake;
 
-/// The providers that targets may name. Faulty ones have a name and nothing else.
+mod ladder;
+mod last_rungs;
+
+/// What models may name. Faulty providers have a name and nothing else.
 pub(crate) struct Known<'a> {
-    pub(crate) names: &'a [String],
+    pub(crate) provider_names: &'a [String],
     pub(crate) providers: &'a BTreeMap<ProviderName, Arc<Provider>>,
+    pub(crate) models: &'a [String],
 }
 
 pub(crate) fn model(name: &str, section: &Section<'_>, known: &Known<'_>) -> Option<Model> {
@@ -26,14 +31,38 @@ pub(crate) fn model(name: &str, section: &Section<'_>, known: &Known<'_>) -> Opt
     let deadline = section.value::<Duration>("deadline");
     let first_byte_timeout = section.value::<Duration>("first_byte_timeout");
     let idle_timeout = section.value::<Duration>("idle_timeout");
+    let whole_answer_timeout = whole_answer_timeout(section, first_byte_timeout.as_ref());
     let targets = targets(section, known);
+    let retry = ladder::retry(section);
+    let fallbacks = ladder::fallbacks(section, name, known.models);
+    let cache = ladder::cache(section);
+    let last = last_rungs::last_rungs(section, cache.as_ref())?;
     Some(Model {
         name: name.into(),
         targets: targets?,
         deadline: deadline?.value,
         first_byte_timeout: first_byte_timeout?.value,
+        whole_answer_timeout,
         idle_timeout: idle_timeout?.value,
+        retry: retry?,
+        fallbacks: fallbacks?,
+        on_exhausted: last.order,
+        stale_if_error: last.stale_if_error,
+        rules: last.rules,
+        on_exhausted_data_classes: last.data_classes,
+        cache: cache?,
     })
+}
+
+/// The first byte of a whole answer comes when all of it is ready, which takes longer than the
+/// default allows. So it matters whether the key is written, and the hash follows that.
+fn whole_answer_timeout(
+    section: &Section<'_>,
+    first_byte: Option<&At<Duration>>,
+) -> Option<Duration> {
+    let written = first_byte.filter(|_| section.written_at("first_byte_timeout").is_some())?;
+    section.reader.hash_too(format!("{} is written", section.key_path("first_byte_timeout")));
+    Some(written.value)
 }
 
 fn bad_name(section: &Section<'_>, name: &At<String>) {
@@ -77,10 +106,11 @@ fn target(section: &Section<'_>, known: &Known<'_>) -> Option<Target> {
     let provider = section.value::<String>("provider");
     let model = section.value::<String>("model");
     let weight = section.value::<i64>("weight");
+    let abilities = section.table("abilities").map(|below| abilities(&below)).unwrap_or_default();
     if let Some(provider) = &provider
-        && !known.names.contains(&provider.value)
+        && !known.provider_names.contains(&provider.value)
     {
-        let names = known.names.iter().map(String::as_str);
+        let names = known.provider_names.iter().map(String::as_str);
         let message = format!("there is no provider {}", quoted(&provider.value));
         let help = "name one of [providers], or add it there";
         let mistake = Mistake::new(Code::UnknownProvider, message, help);
@@ -92,9 +122,23 @@ fn target(section: &Section<'_>, known: &Known<'_>) -> Option<Target> {
     if !is_model_name(&model.value) {
         bad_name(section, &model);
     }
+    let provider = Arc::clone(known.providers.get(provider?.value.as_str())?);
     Some(Target {
-        provider: Arc::clone(known.providers.get(provider?.value.as_str())?),
+        abilities: abilities.or(builtin(&provider.vendor, &model.value)),
+        provider,
         model: model.value.into(),
         weight: u32::try_from(weight?.value).ok()?,
     })
+}
+
+/// What is written of them; faulty ones were reported.
+fn abilities(section: &Section<'_>) -> Abilities {
+    let flag = |name: &str| section.optional::<bool>(name).map(|flag| flag.value);
+    let context_tokens = section.optional::<i64>("context_tokens");
+    Abilities {
+        tools: flag("tools"),
+        json_schema: flag("json_schema"),
+        vision: flag("vision"),
+        context_tokens: context_tokens.and_then(|tokens| u64::try_from(tokens.value).ok()),
+    }
 }

@@ -41,7 +41,7 @@ pub(crate) fn provider(name: &str, section: &Section<'_>) -> Option<Provider> {
     let dialect = dialect?;
     check_simulated(section, dialect == DialectName::Simulated);
     let base_url = address(section, dialect, base_url);
-    let api_keys = api_keys?;
+    let (api_keys, key_weights): (Vec<_>, _) = api_keys?.into_iter().unzip();
     let base_url = base_url?;
     if !api_keys.is_empty() {
         check_clear_text(section, &base_url);
@@ -57,6 +57,7 @@ pub(crate) fn provider(name: &str, section: &Section<'_>) -> Option<Provider> {
         dialect,
         base_url,
         api_keys,
+        key_weights,
         quirks: quirks?,
         data_classes: data_classes?.into_iter().map(|class| class.value.0).collect(),
         vendor: vendor?.value,

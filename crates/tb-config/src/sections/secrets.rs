@@ -7,21 +7,64 @@ use toml::de::{DeTable, DeValue};
 use crate::codes::Code;
 use crate::reader::{Place, Section};
 use crate::redact::is_variable_name;
+use crate::value::Written;
 
 const HOW: &str = "write { env = \"NAME\" } or { file = \"PATH\" }";
 
-/// The secrets of a list, in the order of the file. `None` = the list is no list, which was
-/// reported; faulty entries are reported and left out.
-pub(crate) fn secrets(section: &Section<'_>, key: &str) -> Option<Vec<Secret>> {
+/// The key beside a reference that is not one.
+const WEIGHT: &str = "weight";
+
+/// The largest `weight` of a key.
+pub(crate) const MAX_WEIGHT: u32 = 1_000;
+
+/// The secrets of a list with their weights, in the order of the file. `None` = the list is no
+/// list, which was reported; faulty entries are reported and left out.
+pub(crate) fn secrets(section: &Section<'_>, key: &str) -> Option<Vec<(Secret, u32)>> {
     let Some(place) = section.written_at(key) else {
         section.reader.effect(section.key_path(key), "[]".to_owned(), &Place::Default);
         return Some(Vec::new());
     };
     let items = section.array(key)?;
-    let secrets: Vec<_> = items.iter().filter_map(|item| secret(section, item)).collect();
+    let path = section.key_path(key);
+    let mut secrets = Vec::new();
+    for (index, item) in items.iter().enumerate() {
+        let weight = weight(section, item, &format!("{path}[{index}].weight"));
+        secrets.extend(secret(section, item).zip(weight));
+    }
+    if secrets.len() == items.len() && !items.is_empty() && secrets.iter().all(|(_, w)| *w == 0) {
+        section.reader.report(
+            &place,
+            Code::ZeroWeights,
+            "all keys have weight 0, so none would be used",
+            "give at least one key a weight above 0, or leave the weights out",
+        );
+    }
     let shown: Vec<_> = secrets.iter().map(|_| "\"[secret]\"").collect();
-    section.reader.effect(section.key_path(key), format!("[{}]", shown.join(", ")), &place);
+    section.reader.effect(path, format!("[{}]", shown.join(", ")), &place);
     Some(secrets)
+}
+
+/// The `weight` beside a reference, 1 when it is not written. `None` was reported.
+fn weight(section: &Section<'_>, item: &Spanned<DeValue<'_>>, path: &str) -> Option<u32> {
+    let written = match item.get_ref() {
+        DeValue::Table(table) => table.get(WEIGHT),
+        _ => None,
+    };
+    let Some(written) = written else {
+        section.reader.effect(path.to_owned(), "1".to_owned(), &Place::Default);
+        return Some(1);
+    };
+    let place = Place::File(written.span());
+    let number: Option<i64> = Written::Node(written.get_ref()).integer();
+    let weight = number.and_then(|number| u32::try_from(number).ok());
+    let Some(weight) = weight.filter(|weight| *weight <= MAX_WEIGHT) else {
+        let code = if number.is_some() { Code::OutOfRange } else { Code::WrongType };
+        let message = format!("the `weight` of a key is a whole number from 0 to {MAX_WEIGHT}");
+        section.reader.report(&place, code, message, "choose a number within that range");
+        return None;
+    };
+    section.reader.effect(path.to_owned(), weight.to_string(), &place);
+    Some(weight)
 }
 
 fn secret(section: &Section<'_>, item: &Spanned<DeValue<'_>>) -> Option<Secret> {
@@ -62,7 +105,7 @@ fn secret(section: &Section<'_>, item: &Spanned<DeValue<'_>>) -> Option<Secret> 
 /// The text that `{ env = … }` or `{ file = … }` refers to, and what messages call it.
 fn referred(section: &Section<'_>, table: &DeTable<'_>, place: &Place) -> Option<(String, String)> {
     let reader = section.reader;
-    let mut entries = table.iter();
+    let mut entries = table.iter().filter(|(key, _)| key.get_ref() != WEIGHT);
     let (Some((kind, value)), None) = (entries.next(), entries.next()) else {
         reader.report(place, Code::BadSecretReference, "a secret has one reference", HOW);
         return None;

@@ -25,6 +25,8 @@ pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> O
     let models = section.list::<String>("models");
     let data_classes = section.list::<Word<DataClass>>("data_classes");
     let networks = section.list::<Network>("networks");
+    let limits = section.table("limits");
+    let concurrent = limits.and_then(|limits| limits.optional::<i64>("concurrent"));
     for model in models.iter().flatten() {
         known.check(section, model);
     }
@@ -36,6 +38,7 @@ pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> O
         models: models?.into_iter().map(|model| model.value.into()).collect(),
         data_classes: data_classes?.into_iter().map(|class| class.value.0).collect(),
         networks: networks?.into_iter().map(|network| network.value).collect(),
+        max_concurrent: concurrent.and_then(|limit| usize::try_from(limit.value).ok()),
     })
 }
 

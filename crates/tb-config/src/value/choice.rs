@@ -8,7 +8,7 @@ use super::{Mistake, Value, Written};
 use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::redact::quoted;
-use crate::snapshot::LogFormat;
+use crate::snapshot::{CacheMode, LastRung, LogFormat};
 
 /// A type that is written as one of a few words.
 pub(crate) trait Choice: Copy + PartialEq + 'static {
@@ -82,6 +82,8 @@ choices! {
     Durability { "process" => Self::Process, "power" => Self::Power, }
     Disconnect { "cancel" => Self::Cancel, "drain" => Self::Drain, }
     LogFormat { "json" => Self::Json, "text" => Self::Text, }
+    LastRung { "stale_cache" => Self::StaleCache, "rules" => Self::Rules, }
+    CacheMode { "on" => Self::On, "off" => Self::Off, "opt_in" => Self::OptIn, }
     DataClass {
         "public" => Self::Public,
         "internal" => Self::Internal,
@@ -102,5 +104,8 @@ choices! {
         "garbage" => Self::Garbage,
         "html" => Self::Html,
         "error_event" => Self::ErrorEvent,
+        "early_error" => Self::EarlyError,
+        "early_cut" => Self::EarlyCut,
+        "startup_hang" => Self::StartupHang,
     }
 }

@@ -22,6 +22,16 @@ fn model(text: &str) -> String {
     with_provider(&format!("[models.m]\n{text}"))
 }
 
+/// A model with a target and this.
+fn served(text: &str) -> String {
+    model(&format!("targets = [{{ provider = \"p\", model = \"m\" }}]\n{text}"))
+}
+
+/// A model whose last rung is the rules file of that name.
+fn ruled(file: &str) -> String {
+    served(&format!("on_exhausted = [\"rules\"]\nrules = \"{file}\""))
+}
+
 fn service(text: &str) -> String {
     with_provider(&format!(
         "[models.support]\ntargets = [{{ provider = \"p\", model = \"m\" }}]\n[services.s]\n{text}"
@@ -33,10 +43,10 @@ fn cases() -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("E0002", vec![with_provider("[server"), with_provider("[server]\n[server]")]),
         ("E0003", vec![with_provider("[server]\nlistn = \"127.0.0.1:1\""), with_provider("[sever]"), model("targets = [{ provider = \"p\", model = \"m\", wieght = 1 }]")]),
-        ("E0004", vec![with_provider("[server]\nlisten = 8787"), format!("server = 1\n{SIMULATED}"), with_provider("[models]\nm = 1"), model("targets = \"p\""), service("purposes = \"general\"")]),
+        ("E0004", vec![with_provider("[server]\nlisten = 8787"), format!("server = 1\n{SIMULATED}"), with_provider("[models]\nm = 1"), model("targets = \"p\""), service("purposes = \"general\""), served("fallbacks = \"b\""), provider("api_keys = [{ env = \"SET\", weight = \"3\" }]"), ruled("dated.toml")]),
         ("E0005", vec!["[providers.p]\nbase_url = \"https://h\"".to_owned(), model("targets = [{ provider = \"p\" }]"), model("deadline = \"1s\""), service("models = [\"support\"]")]),
         ("E0006", vec![with_provider("[server]\nauthentication = \"none\""), "[providers.p]\ndialect = \"opnai\"".to_owned(), provider("data_classes = [\"secret\"]")]),
-        ("E0007", vec![with_provider("[server]\nworkers = 0"), with_provider("[server]\nmax_body = \"2GiB\""), with_provider("[server]\ndrain_timeout = \"36500d\""), model("targets = [{ provider = \"p\", model = \"m\" }]\ndeadline = \"0s\""), with_provider("failures = [{ kind = \"cut\", share = 1.5 }]")]),
+        ("E0007", vec![with_provider("[server]\nworkers = 0"), with_provider("[server]\nmax_body = \"2GiB\""), with_provider("[server]\ndrain_timeout = \"36500d\""), model("targets = [{ provider = \"p\", model = \"m\" }]\ndeadline = \"0s\""), with_provider("failures = [{ kind = \"cut\", share = 1.5 }]"), served("retry = { attempts = 0 }"), served("retry = { attempts = 11 }"), served("cache = { mode = \"on\", ttl = \"0s\" }"), provider("api_keys = [{ env = \"SET\", weight = 1001 }]"), service("purposes = [\"a\"]\nlimits = { concurrent = 0 }"), served("on_exhausted = [\"rules\"]\nrules = \"too-alike.toml\"")]),
         ("E0008", vec![with_provider("[server]\ndrain_timeout = \"30\"")]),
         ("E0009", vec![with_provider("[server]\nmax_body = \"big\"")]),
         ("E0010", vec![with_provider("[prices.\"p/m\"]\ninput = -1\noutput = 1"), with_provider("[prices.\"p/m\"]\ninput = 1e-3\noutput = 1")]),
@@ -45,16 +55,16 @@ fn cases() -> Vec<(&'static str, Vec<String>)> {
         ("E0013", vec!["[providers.p]\ndialect = \"openai\"\nbase_url = \"ftp://h\"".to_owned()]),
         ("E0014", vec![provider("baa = { reference = \"1\", expires = \"2027-02-30\" }")]),
         ("E0015", vec!["[providers.\"a/b\"]\ndialect = \"simulated\"".to_owned(), with_provider("[prices.gpt]\ninput = 1\noutput = 1"), service("purposes = [\"a b\"]"), service("purposes = [\"a\"]\nmodels = [\"*-x\"]")]),
-        ("E0016", vec![with_provider("[guard]"), format!("content_log = true\n{SIMULATED}"), model("targets = [{ provider = \"p\", model = \"m\" }]\nfallbacks = [\"x\"]"), service("purposes = [\"a\"]\nbudget = { amount = \"500 usd\" }"), "[providers.p]\ndialect = \"bedrock\"".to_owned()]),
+        ("E0016", vec![with_provider("[guard]"), format!("content_log = true\n{SIMULATED}"), served("content_log = true"), service("purposes = [\"a\"]\nlimits = { requests_per_minute = 600 }"), service("purposes = [\"a\"]\nbudget = { amount = \"500 usd\" }"), "[providers.p]\ndialect = \"bedrock\"".to_owned()]),
         ("E0020", vec![provider("api_keys = [{ env = \"UNSET_KEY\" }]")]),
         ("E0021", vec![provider("api_keys = [{ file = \"nowhere\" }]")]),
         ("E0022", vec![provider("api_keys = [{ env = \"EMPTY\" }]"), provider("api_keys = [{ file = \"empty\" }]")]),
-        ("E0023", vec![provider("api_keys = [{ env = \"A\", file = \"b\" }]"), provider("api_keys = [{}]"), provider("api_keys = [{ vault = \"x\" }]"), provider("api_keys = [7]"), provider("api_keys = [{ env = \"sk-abc\" }]")]),
+        ("E0023", vec![provider("api_keys = [{ env = \"A\", file = \"b\" }]"), provider("api_keys = [{}]"), provider("api_keys = [{ vault = \"x\" }]"), provider("api_keys = [7]"), provider("api_keys = [{ env = \"sk-abc\" }]"), provider("api_keys = [{ weight = 1 }]")]),
         ("E0024", vec![provider("api_keys = [{ env = \"TWO_LINES\" }]")]),
         ("E0030", vec![model("targets = [{ provider = \"q\", model = \"m\" }]"), service("purposes = [\"a\"]\nmodels = [\"q/m\"]")]),
         ("E0031", vec![service("purposes = [\"a\"]\nmodels = [\"suport\"]"), service("purposes = [\"a\"]\nmodels = [\"zzz*\"]")]),
         ("E0032", vec![model("targets = []")]),
-        ("E0033", vec![model("targets = [{ provider = \"p\", model = \"m\", weight = 0 }]")]),
+        ("E0033", vec![model("targets = [{ provider = \"p\", model = \"m\", weight = 0 }]"), provider("api_keys = [{ env = \"SET\", weight = 0 }]")]),
         ("E0034", vec!["[providers.p]\ndialect = \"openai\"".to_owned()]),
         ("E0035", vec![with_provider("[storage]\nurl = \"postgres://u:p@h/d\""), with_provider("[storage]\nurl = \"tollbar.db\""), with_provider("[storage]\nurl = \"sqlite:\"")]),
         ("E0036", vec![with_provider("[server]\nadmin_listen = \"127.0.0.1:8787\""), with_provider("[server]\nlisten = \"0.0.0.0:8788\"")]),
@@ -64,9 +74,15 @@ fn cases() -> Vec<(&'static str, Vec<String>)> {
         ("E0040", vec![with_provider("failures = [{ share = 0.1 }]"), with_provider("failures = [{ status = 500, kind = \"cut\", share = 0.1 }]")]),
         ("E0041", vec![provider("latency = \"1s\""), with_provider("base_url = \"https://h\"")]),
         ("E0042", vec![service("purposes = [\"a\", \"a\"]")]),
+        ("E0043", vec![served("retry = { backoff = \"9s\" }"), served("retry = { max_backoff = \"1ms\" }"), with_provider("[server]\nmemory_budget = \"1MiB\""), with_provider("[server]\nmax_body = \"1GiB\""), with_provider("[cache]\nmemory = \"64KiB\"")]),
+        ("E0044", vec![served("fallbacks = [\"n\"]"), served("fallbacks = [\"m\"]"), served("fallbacks = { context_too_long = [\"p/m\"] }")]),
+        ("E0045", vec![served("on_exhausted = [\"stale_cache\"]"), served("on_exhausted = [\"stale_cache\"]\nstale_if_error = \"0s\"\ncache = { mode = \"on\" }"), served("on_exhausted = [\"rules\"]")]),
+        ("E0046", vec![ruled("nowhere.toml")]),
+        ("E0047", vec![ruled("no-rules.toml"), ruled("no-answer.toml")]),
         ("W0101", vec![provider("api_keys = [\"sk-inline\"]")]),
         ("W0102", vec!["[providers.p]\ndialect = \"openai\"\nbase_url = \"http://10.0.0.1\"\napi_keys = [{ env = \"SET\" }]".to_owned()]),
         ("W0103", vec![String::new()]),
+        ("W0105", vec![served("rules = \"good.toml\""), served("stale_if_error = \"1h\""), served("on_exhausted_data_classes = [\"public\"]")]),
     ]
 }
 
@@ -76,6 +92,17 @@ fn environment() -> FixedEnvironment {
         .with_var("EMPTY", " ")
         .with_var("TWO_LINES", "sk-1\nsk-2")
         .with_file(format!("{FOLDER}/empty"), "\n")
+        .with_file(format!("{FOLDER}/good.toml"), "[[rules]]\nname = \"a\"\nanswer = \"b\"")
+        .with_file(format!("{FOLDER}/no-rules.toml"), "rules = []")
+        .with_file(format!("{FOLDER}/no-answer.toml"), "[[rules]]\nname = \"a\"")
+        .with_file(
+            format!("{FOLDER}/dated.toml"),
+            "[[rules]]\nname = \"a\"\njson = { day = 1979-05-27 }",
+        )
+        .with_file(
+            format!("{FOLDER}/too-alike.toml"),
+            "[[rules]]\nname = \"a\"\nanswer = \"b\"\nwhen = { intent = [\"c\"], threshold = 2 }",
+        )
 }
 
 #[test]
@@ -147,6 +174,11 @@ fn near_misses_are_accepted() {
         with_provider("failures = [{ status = 500, share = 1 }]"),
         with_provider("[storage]\nurl = \"memory:\""),
         with_provider("[server]\nmax_body = 1048576"),
+        with_provider("[server]\nmax_body = \"1MiB\"\nmemory_budget = \"1MiB\"\nqueue_timeout = \"0s\"\nmax_queued = 0"),
+        served("retry = { attempts = 1, backoff = \"8s\", max_backoff = \"8s\" }"),
+        served("on_exhausted = [\"stale_cache\"]\ncache = { mode = \"opt_in\" }"),
+        provider("api_keys = [{ env = \"SET\", weight = 0 }, { env = \"SET\", weight = 1000 }]"),
+        ruled("good.toml"),
         model("targets = [{ provider = \"p\", model = \"a\", weight = 0 }, { provider = \"p\", model = \"b\" }]"),
         service("purposes = [\"a\"]\nmodels = [\"sup*\", \"p/any:model\", \"p/*\"]"),
         "[providers.p]\ndialect = \"openai\"\nbase_url = \"http://localhost:1\"\napi_keys = [{ env = \"SET\" }]".to_owned(),

@@ -10,9 +10,11 @@
 
 mod codes;
 mod examples;
+mod ladder;
 mod meaning;
 mod precedence;
 mod reports;
+mod rules;
 mod schema;
 mod secrets;
 

@@ -100,6 +100,12 @@ fn models_that_are_called_directly_have_the_defaults_of_the_table() {
     assert_eq!(named.deadline, direct.deadline);
     assert_eq!(named.first_byte_timeout, direct.first_byte_timeout);
     assert_eq!(named.idle_timeout, direct.idle_timeout);
+    assert_eq!(named.whole_answer_timeout, direct.whole_answer_timeout);
+    assert_eq!(named.retry, direct.retry);
+    assert_eq!(named.fallbacks, direct.fallbacks);
+    assert_eq!(named.on_exhausted, direct.on_exhausted);
+    assert_eq!(named.stale_if_error, direct.stale_if_error);
+    assert_eq!(named.cache, direct.cache);
 }
 
 #[test]

@@ -48,6 +48,13 @@ fn every_scalar_of_the_process_sections_has_a_variable() {
         ("TOLLBAR_SERVER_DRAIN_TIMEOUT", "1s"),
         ("TOLLBAR_SERVER_AUTHENTICATION", "off"),
         ("TOLLBAR_SERVER_WORKERS", "3"),
+        ("TOLLBAR_SERVER_MAX_CONCURRENT", "7"),
+        ("TOLLBAR_SERVER_MAX_QUEUED", "8"),
+        ("TOLLBAR_SERVER_QUEUE_TIMEOUT", "2s"),
+        ("TOLLBAR_SERVER_MEMORY_BUDGET", "9MiB"),
+        ("TOLLBAR_CACHE_MEMORY", "5MiB"),
+        ("TOLLBAR_CACHE_DISK", "6MiB"),
+        ("TOLLBAR_CACHE_MAX_ENTRY", "2MiB"),
         ("TOLLBAR_STORAGE_URL", "memory:"),
         ("TOLLBAR_JOURNAL_PATH", "/var/j"),
         ("TOLLBAR_JOURNAL_DURABILITY", "power"),
@@ -63,6 +70,12 @@ fn every_scalar_of_the_process_sections_has_a_variable() {
     assert_eq!(snapshot.server.drain_timeout.as_secs(), 1);
     assert!(!snapshot.server.authentication);
     assert_eq!(snapshot.server.workers, 3);
+    assert_eq!((snapshot.server.max_concurrent, snapshot.server.max_queued), (7, 8));
+    assert_eq!(snapshot.server.queue_timeout.as_secs(), 2);
+    assert_eq!(snapshot.server.memory_budget_bytes, 9 << 20);
+    let room =
+        tb_config::CacheLimits { memory_bytes: 5 << 20, disk_bytes: 6 << 20, entry_bytes: 2 << 20 };
+    assert_eq!(snapshot.cache, room);
     assert_eq!(snapshot.storage, tb_config::StorageSettings::Memory);
     assert_eq!(snapshot.journal.path, std::path::Path::new("/var/j"));
     assert!(snapshot.journal.durable_on_power_loss);

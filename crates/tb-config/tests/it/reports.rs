@@ -25,7 +25,7 @@ failures = [{ status = 429, share = 0.7 }, { kind = "cot", share = 0.1 }]
 targets = [
 	{ provider = "opemai", model = "gpt-4o-mini", weight = "90" },
 ]
-fallbacks = ["support-small"]
+fallbacks = ["suport"]
 deadline = 30
 
 [services.bot]

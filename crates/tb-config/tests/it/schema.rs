@@ -65,13 +65,15 @@ fn the_schema_refuses_other_keys_at_every_level() {
     let schema = schema();
     assert_eq!(schema["$schema"], "https://json-schema.org/draft/2020-12/schema");
     check(&schema, "$");
+    check(&schema["$defs"]["rules_file"], "$rules");
 }
 
 #[test]
 fn every_default_of_the_schema_is_accepted_by_the_reader() {
     // Reading a file without these sections reads each default through the same code as a value.
     let text = "[providers.p]\ndialect = \"simulated\"\nbaa = { reference = \"r\", expires = \"2027-01-01\" }\nquirks = {}\n\
-        [models.m]\ntargets = [{ provider = \"p\", model = \"m\" }]\n[services.s]\npurposes = [\"a\"]\n\
+        [models.m]\ntargets = [{ provider = \"p\", model = \"m\", abilities = {} }]\nfallbacks = {}\nretry = {}\ncache = {}\n\
+        [services.s]\npurposes = [\"a\"]\nlimits = {}\n[cache]\n\
         [prices.\"p/m\"]\ninput = 1\noutput = 1\ntiers = [{ above_tokens = 1, input = 1, output = 1 }]";
     let loaded = read(text).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(loaded.warnings, []);

@@ -11,6 +11,8 @@ use tb_providers::BaseUrl;
 use tokio_rustls::TlsConnector;
 use tokio_util::task::TaskTracker;
 
+use crate::clock;
+
 /// Idle connections kept for one base URL.
 const MAX_IDLE: usize = 256;
 
@@ -44,7 +46,7 @@ impl HttpClient {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let (_, list) = idle.iter_mut().find(|(own, _)| own == base)?;
         while let Some(connection) = list.pop() {
-            if !connection.sender.is_closed() && connection.since.elapsed() < IDLE_TIMEOUT {
+            if !connection.sender.is_closed() && clock::elapsed(connection.since) < IDLE_TIMEOUT {
                 return Some(connection.sender);
             }
         }
@@ -68,11 +70,12 @@ impl HttpClient {
         if let Some((_, list)) = idle.iter_mut().find(|(own, _)| own == base) {
             if list.len() >= MAX_IDLE {
                 list.retain(|connection| {
-                    !connection.sender.is_closed() && connection.since.elapsed() < IDLE_TIMEOUT
+                    !connection.sender.is_closed()
+                        && clock::elapsed(connection.since) < IDLE_TIMEOUT
                 });
             }
             if list.len() < MAX_IDLE {
-                list.push(Idle { sender, since: Instant::now() });
+                list.push(Idle { sender, since: clock::now() });
             }
         }
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use tb_core::{Cost, EndReason, Timestamp, TokenCounts, UsageRow, UsageSource};
+use tb_core::{
+    Cause, Cost, EndReason, NanoUsd, Rung, Timestamp, TokenCounts, UsageRow, UsageSource,
+};
 
 use crate::estimate::Used;
 use crate::runtime::RunningTarget;
@@ -39,6 +41,56 @@ impl Beginning {
     }
 }
 
+/// How an attempt came about.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Step {
+    pub(crate) cause: Cause,
+    pub(crate) rung: Rung,
+    /// How long the gateway waited before it.
+    pub(crate) waited: Duration,
+    /// The provider's key that is used.
+    pub(crate) key_index: Option<u32>,
+    /// What was passed over before it.
+    pub(crate) passed_over: Option<String>,
+}
+
+impl Step {
+    /// Notes in `row` how its attempt came about.
+    pub(super) fn write(self, row: &mut UsageRow) {
+        row.cause = self.cause;
+        row.rung = self.rung;
+        row.waited_ms = ms(self.waited);
+        row.key_index = self.key_index;
+        row.passed_over = self.passed_over;
+    }
+}
+
+/// Makes `row` that of an answer of the gateway's own.
+pub(super) fn write_local(
+    rung: Rung,
+    saved: NanoUsd,
+    passed_over: Option<String>,
+    row: &mut UsageRow,
+) {
+    row.is_final = true;
+    (row.provider, row.model_resolved, row.model_served) = (None, None, None);
+    (row.status, row.error_code) = (200, None);
+    row.end_reason = EndReason::Complete;
+    (row.tokens, row.usage_source) = (TokenCounts::default(), UsageSource::None);
+    (row.cost, row.saved) = (Cost::Free, saved);
+    row.ttft_ms = None;
+    Step { rung, passed_over, ..Step::default() }.write(row);
+}
+
+/// Adds what was passed over after the attempt that is the last one.
+pub(super) fn add_passed_over(passed_over: &str, row: &mut UsageRow) {
+    let text = row.passed_over.get_or_insert_default();
+    if !text.is_empty() {
+        text.push(';');
+    }
+    text.push_str(passed_over);
+}
+
 fn arrived_at(row: &UsageRow) -> Timestamp {
     Timestamp::from_unix_ms(row.request_id.unix_ms())
 }
@@ -60,6 +112,7 @@ pub(super) fn forget_attempt(row: &mut UsageRow) {
     (row.tokens, row.usage_source) = (TokenCounts::default(), UsageSource::None);
     row.cost = Cost::Free;
     row.overhead_us = 0;
+    Step::default().write(row);
 }
 
 pub(super) fn ms(duration: Duration) -> u32 {

@@ -5,10 +5,11 @@ use std::time::{Duration, Instant};
 
 use tb_config::{Service, matches_pattern};
 use tb_core::{
-    Cost, DataClass, EndReason, KeyId, KeyRecord, KeyRefusal, ModelName, Purpose, Timestamp,
-    TokenCounts, UsageRow, UsageSource,
+    Cause, Cost, DataClass, EndReason, KeyId, KeyRecord, KeyRefusal, ModelName, NanoUsd, Purpose,
+    Rung, Timestamp, TokenCounts, UsageRow, UsageSource,
 };
 
+use crate::clock;
 use crate::engine::Engine;
 use crate::headers;
 use crate::refusal::{Refusal, Refused};
@@ -41,7 +42,7 @@ impl Admitted {
 }
 
 /// Admits a request and opens its settlement.
-pub(crate) fn admit(
+pub(crate) async fn admit(
     engine: &Engine,
     head: &RequestHead,
 ) -> Result<(Admitted, Settlement), Refusal> {
@@ -51,9 +52,12 @@ pub(crate) fn admit(
     let purpose = purpose(head, &caller)?;
     let data_class = data_class(head, &caller.service)?;
     let timeout = timeout(head)?;
+    let limits = &runtime.snapshot.server;
+    let patience = timeout.map(|timeout| timeout.saturating_sub(clock::elapsed(head.arrived)));
+    let permit = engine.shared.admission.enter(limits, &caller.service, patience).await?;
     let row = opening_row(head, &caller, purpose, &runtime);
-    let settlement =
-        Settlement::open(Arc::clone(&engine.shared), Arc::clone(&runtime), row, head.arrived);
+    let account = (Arc::clone(&engine.shared), Arc::clone(&runtime));
+    let settlement = Settlement::open(account, row, head.arrived, permit);
     let admitted = Admitted {
         runtime,
         service: caller.service,
@@ -91,8 +95,18 @@ fn check_network(head: &RequestHead, service: &Service) -> Result<(), Refusal> {
 /// Counts a request that was turned away at the door: it has no row, as nothing of it may be
 /// kept, but the metrics show it.
 pub(crate) fn count_unadmitted(engine: &Engine, head: &RequestHead, refusal: Refusal) -> Refused {
+    count_limit(engine, &refusal);
     count(engine, head, refusal.api_error().status, refusal.error_type());
     refusal.into()
+}
+
+/// Counts a refusal that follows from a limit.
+pub(crate) fn count_limit(engine: &Engine, refusal: &Refusal) {
+    if let Refusal::LimitReached(reached) = refusal {
+        let (kind, scope) = (reached.kind.label(), reached.scope.label());
+        let labels = vec![("kind", kind.to_owned()), ("scope", scope.to_owned())];
+        engine.shared.metrics.limit_rejections.get_or_create(&labels).inc();
+    }
 }
 
 /// Counts a request that was answered without a provider.
@@ -103,7 +117,7 @@ pub(crate) fn count_answered(engine: &Engine, head: &RequestHead) {
 fn count(engine: &Engine, head: &RequestHead, status: u16, error_type: &'static str) {
     let outcome =
         Outcome { surface: head.surface, status_class: status / 100, error_type, stream: false };
-    let seconds = head.arrived.elapsed().as_secs_f64();
+    let seconds = clock::elapsed(head.arrived).as_secs_f64();
     engine.runtime().no_target.count_request(outcome, seconds);
 }
 
@@ -268,5 +282,11 @@ fn opening_row(
         duration_ms: 0,
         overhead_us: 0,
         config_hash: runtime.snapshot.hash,
+        rung: Rung::default(),
+        cause: Cause::default(),
+        waited_ms: 0,
+        key_index: None,
+        passed_over: None,
+        saved: NanoUsd(0),
     }
 }

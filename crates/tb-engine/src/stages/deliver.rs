@@ -6,18 +6,24 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue};
-use tb_core::{Cost, EndReason, Surface};
-use tb_providers::{Decoded, StreamDecoder};
+use tb_core::breaker::Verdict;
+use tb_core::{Cost, EndReason, Rung, Surface};
+use tb_providers::Decoded;
 
+use crate::cache::{CacheNote, Keeper, Made};
 use crate::client::UpstreamBody;
 use crate::engine::Engine;
 use crate::headers as names;
+use crate::local::{LocalAnswer, Origin};
 use crate::refusal::{Refusal, Refused, class_label, error_code};
 use crate::reply::{Reply, ReplyBody};
 use crate::request::RequestHead;
 use crate::runtime::{RunningModel, RunningTarget};
 use crate::settlement::{AttemptEnd, Settlement};
-use crate::stream::{Binder, PassedBody, Progress, Running, StreamBody, Terminal, of_response};
+use crate::stages::dispatch::verdict;
+use crate::stream::{
+    Binder, Opened, PassedBody, Progress, Running, StreamBody, Terminal, of_response,
+};
 
 /// Headers of a provider that are passed on; the others stay here.
 const PASSED_ON: [HeaderName; 3] = [
@@ -26,8 +32,16 @@ const PASSED_ON: [HeaderName; 3] = [
     HeaderName::from_static("content-disposition"),
 ];
 
+/// What the client gets.
+pub(crate) enum Answer {
+    /// A provider's answer.
+    Provider(Box<ProviderAnswer>),
+    /// One of the gateway's own.
+    Local(Box<LocalAnswer>),
+}
+
 /// A provider's answer.
-pub(crate) struct Answer {
+pub(crate) struct ProviderAnswer {
     pub(crate) status: u16,
     pub(crate) upstream_headers: HeaderMap,
     pub(crate) content: Content,
@@ -41,16 +55,20 @@ pub(crate) struct Answer {
     pub(crate) dropped: Vec<&'static str>,
     pub(crate) deadline: Instant,
     pub(crate) idle_timeout: Duration,
+    /// `Target` or `FallbackModel`.
+    pub(crate) rung: Rung,
+    /// What becomes of it in the cache.
+    pub(crate) keeper: Keeper,
 }
 
 /// The body of an answer.
 pub(crate) enum Content {
     /// All of it, decoded.
     Whole(Decoded),
-    /// A stream of events.
-    Events(UpstreamBody, Box<dyn StreamDecoder>),
-    /// Bytes to pass on.
-    Passed(UpstreamBody),
+    /// A stream of events that began.
+    Events(Box<Opened>),
+    /// Bytes to pass on, beginning with these.
+    Passed(Bytes, UpstreamBody),
 }
 
 /// Makes the reply. A whole answer is settled here, the others when their body ends.
@@ -58,6 +76,45 @@ pub(crate) async fn deliver(
     engine: &Engine,
     head: &RequestHead,
     answer: Answer,
+    settlement: Settlement,
+) -> Result<Reply, Refused> {
+    count_degraded(engine, &answer);
+    match answer {
+        Answer::Provider(answer) => deliver_provided(engine, head, *answer, settlement).await,
+        Answer::Local(answer) => deliver_local(*answer, settlement).await,
+    }
+}
+
+/// Counts an answer below what was asked.
+fn count_degraded(engine: &Engine, answer: &Answer) {
+    let rung = match answer {
+        Answer::Provider(answer) => answer.rung,
+        Answer::Local(answer) => answer.rung,
+    };
+    if is_degraded(rung) {
+        let labels = vec![("level", rung.as_str().to_owned())];
+        engine.shared.metrics.degraded.get_or_create(&labels).inc();
+    }
+}
+
+/// An answer of the gateway's own is complete: it is settled before it goes out.
+async fn deliver_local(answer: LocalAnswer, mut settlement: Settlement) -> Result<Reply, Refused> {
+    let headers = local_headers(&answer, &settlement);
+    settlement.reply_begins();
+    settlement.settle_local(answer.rung, answer.saved, None);
+    if let Some(on_disk) = settlement.on_disk()
+        && !matches!(on_disk.await, Ok(true))
+    {
+        let (attempts, retried) = (answer.attempts, answer.retried);
+        return Err(Refused { refusal: Refusal::AuditUnavailable, attempts, retried });
+    }
+    Ok(Reply { status: 200, headers, body: ReplyBody::whole(answer.body) })
+}
+
+async fn deliver_provided(
+    engine: &Engine,
+    head: &RequestHead,
+    answer: ProviderAnswer,
     mut settlement: Settlement,
 ) -> Result<Reply, Refused> {
     let mut headers = common_headers(&answer, &settlement);
@@ -66,7 +123,8 @@ pub(crate) async fn deliver(
     let body = match answer.content {
         Content::Whole(decoded) => {
             let account = (answer.binder, settlement);
-            settle_whole(head, (decoded, status), account, &mut headers)
+            let keeping = (answer.keeper, answer.target);
+            settle_whole(head, (decoded, status), account, keeping, &mut headers)
                 .await
                 .map(ReplyBody::whole)
                 .map_err(|refusal| Refused {
@@ -75,7 +133,8 @@ pub(crate) async fn deliver(
                     retried: answer.retried,
                 })?
         }
-        Content::Events(upstream, decoder) => {
+        Content::Events(opened) => {
+            let Opened { body: upstream, decoder, events, is_ended, heard } = *opened;
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert(names::ACCEL_BUFFERING, HeaderValue::from_static("no"));
@@ -89,11 +148,17 @@ pub(crate) async fn deliver(
                 on_disconnect: answer.target.provider.on_client_disconnect,
                 shared: Arc::clone(&engine.shared),
                 binder: answer.binder,
-                progress: Progress::start(answer.deadline, answer.idle_timeout),
+                origin: answer.keeper.keeps().then(|| origin(&answer.target)),
+                keeper: answer.keeper,
+                progress: Progress::start(
+                    (answer.deadline, answer.idle_timeout),
+                    (events, is_ended),
+                    heard,
+                ),
             };
             ReplyBody::Events(Box::new(StreamBody::new(running)))
         }
-        Content::Passed(upstream) => {
+        Content::Passed(first, upstream) => {
             let content_type = answer.upstream_headers.get(CONTENT_TYPE).cloned();
             headers.insert(
                 CONTENT_TYPE,
@@ -101,7 +166,7 @@ pub(crate) async fn deliver(
             );
             let shared = Arc::clone(&engine.shared);
             let (deadline, idle) = (answer.deadline, answer.idle_timeout);
-            let upstream = (upstream, status);
+            let upstream = (first, upstream, status);
             let body = PassedBody::new(upstream, settlement, shared, deadline, idle);
             ReplyBody::Passed(Box::new(body))
         }
@@ -114,6 +179,7 @@ async fn settle_whole(
     head: &RequestHead,
     (decoded, status): (Decoded, u16),
     (binder, mut settlement): (Option<Binder>, Settlement),
+    (mut keeper, target): (Keeper, Arc<RunningTarget>),
     headers: &mut HeaderMap,
 ) -> Result<Bytes, Refusal> {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -130,21 +196,33 @@ async fn settle_whole(
         Surface::Responses => of_response(&body),
         _ => Terminal::Complete,
     };
-    match terminal {
+    match &terminal {
         Terminal::Complete => {
             let reason = EndReason::Complete;
-            settlement.settle(AttemptEnd { reason, status, outcome: "ok" }, None);
+            settlement.settle(
+                AttemptEnd { reason, status, outcome: "ok", verdict: Verdict::Success },
+                None,
+            );
         }
         Terminal::Failed(error) => {
             let reason = EndReason::UpstreamError;
-            let end = AttemptEnd { reason, status, outcome: class_label(error.class) };
-            settlement.settle(end, Some(error_code(&error)));
+            let (outcome, verdict) = (class_label(error.class), verdict(error.class));
+            let end = AttemptEnd { reason, status, outcome, verdict };
+            settlement.settle(end, Some(error_code(error)));
         }
     }
     if let Some(on_disk) = settlement.on_disk()
         && !matches!(on_disk.await, Ok(true))
     {
         return Err(Refusal::AuditUnavailable);
+    }
+    if matches!(terminal, Terminal::Complete) && keeper.keeps() {
+        let served = settlement.served_model().map(str::to_owned);
+        let origin = Origin { served, ..origin(&target) };
+        keeper.keep_whole(&body, Made { origin, cost: settlement.cost() });
+        if keeper.note().stored {
+            keeper.note().write(headers);
+        }
     }
     if let Some(served) = settlement.served_model()
         && let Ok(value) = HeaderValue::from_str(served)
@@ -157,24 +235,83 @@ async fn settle_whole(
     Ok(body)
 }
 
-fn common_headers(answer: &Answer, settlement: &Settlement) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(16);
-    map.insert(names::PROVIDER, answer.target.provider_header.clone());
-    map.insert(names::MODEL_REQUESTED, answer.model.name_header.clone());
-    map.insert(names::MODEL_RESOLVED, answer.target.model_header.clone());
-    map.insert(names::CACHE, HeaderValue::from_static("bypass"));
-    map.insert(names::DEGRADED, HeaderValue::from_static("none"));
-    if let Some(attempts) = &answer.attempts {
-        map.insert(names::ATTEMPTS, attempts.clone());
+fn origin(target: &RunningTarget) -> Origin {
+    Origin {
+        provider: target.provider.name.to_string(),
+        resolved: target.model.to_string(),
+        served: None,
     }
-    if !answer.dropped.is_empty()
-        && let Ok(value) = HeaderValue::from_str(&answer.dropped.join(", "))
-    {
-        map.insert(names::DROPPED_FIELDS, value);
+}
+
+fn local_headers(answer: &LocalAnswer, settlement: &Settlement) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(16);
+    map.insert(names::MODEL_REQUESTED, answer.model.name_header.clone());
+    if let Some(origin) = &answer.origin {
+        let told = [
+            (names::PROVIDER, Some(&origin.provider)),
+            (names::MODEL_RESOLVED, Some(&origin.resolved)),
+            (names::MODEL_SERVED, origin.served.as_ref()),
+        ];
+        for (name, text) in told {
+            if let Some(Ok(value)) = text.map(|text| HeaderValue::from_str(text)) {
+                map.insert(name, value);
+            }
+        }
+    }
+    let (content_type, cost) = if answer.stream {
+        ("text/event-stream", None)
+    } else {
+        ("application/json", Some(HeaderValue::from_static("0")))
+    };
+    map.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if let Some(cost) = cost {
+        map.insert(names::COST_USD, cost);
+    }
+    map.insert(names::DEGRADED, degraded(answer.rung));
+    insert_common(&mut map, answer.attempts.as_ref(), &answer.note, settlement);
+    map
+}
+
+/// The word of `x-tollbar-degraded`.
+fn degraded(rung: Rung) -> HeaderValue {
+    HeaderValue::from_static(if is_degraded(rung) { rung.as_str() } else { "none" })
+}
+
+const fn is_degraded(rung: Rung) -> bool {
+    match rung {
+        Rung::Target | Rung::Cache => false,
+        Rung::FallbackModel | Rung::StaleCache | Rung::Rules => true,
+    }
+}
+
+/// What every answer says.
+fn insert_common(
+    map: &mut HeaderMap,
+    attempts: Option<&HeaderValue>,
+    note: &CacheNote,
+    settlement: &Settlement,
+) {
+    note.write(map);
+    if let Some(attempts) = attempts {
+        map.insert(names::ATTEMPTS, attempts.clone());
     }
     let us = settlement.overhead_us();
     if let Ok(value) = HeaderValue::from_str(&format!("{}.{:03}", us / 1_000, us % 1_000)) {
         map.insert(names::OVERHEAD_MS, value);
+    }
+}
+
+fn common_headers(answer: &ProviderAnswer, settlement: &Settlement) -> HeaderMap {
+    let mut map = HeaderMap::with_capacity(16);
+    map.insert(names::PROVIDER, answer.target.provider_header.clone());
+    map.insert(names::MODEL_REQUESTED, answer.model.name_header.clone());
+    map.insert(names::MODEL_RESOLVED, answer.target.model_header.clone());
+    map.insert(names::DEGRADED, degraded(answer.rung));
+    insert_common(&mut map, answer.attempts.as_ref(), answer.keeper.note(), settlement);
+    if !answer.dropped.is_empty()
+        && let Ok(value) = HeaderValue::from_str(&answer.dropped.join(", "))
+    {
+        map.insert(names::DROPPED_FIELDS, value);
     }
     for name in PASSED_ON {
         if let Some(value) = answer.upstream_headers.get(&name) {

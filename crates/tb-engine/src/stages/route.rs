@@ -1,14 +1,19 @@
 //! Stage 5: where the request may go, in order. Sends nothing.
 
+mod eligible;
+mod order;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use tb_core::ports::ResponseBinding;
-use tb_core::{DataClass, Surface};
-use tb_providers::dialect;
+use tb_core::{ModelName, Surface};
 
+pub(crate) use self::eligible::Lack;
+use self::eligible::{Ask, Found, refusal};
 use super::lookup::Fresh;
 use crate::engine::Engine;
+use crate::headers;
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::runtime::{RunningModel, RunningTarget};
@@ -18,12 +23,47 @@ use crate::stream::is_response_id;
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) fresh: Fresh,
+    /// The model that was requested.
     pub(crate) model: Arc<RunningModel>,
-    /// Eligible targets, at least one.
-    pub(crate) targets: Vec<Arc<RunningTarget>>,
+    /// Eligible targets, rung by rung.
+    pub(crate) targets: Vec<PlannedTarget>,
+    /// How many of them stand on each rung; the first rung is the requested model.
+    pub(crate) rungs: Vec<usize>,
     /// Which of the provider's keys must be used (for a stored response).
     pub(crate) key_index: Option<u32>,
     pub(crate) deadline: Instant,
+    /// The caller asked for a shorter deadline than the model has.
+    pub(crate) is_hurried: bool,
+    /// What is not on the rungs and why, as in `passed_over` of rows.
+    pub(crate) passed_over: String,
+    /// Which fallback models may still be planned.
+    below: Below,
+}
+
+/// A target with the model that it stands for.
+#[derive(Debug, Clone)]
+pub(crate) struct PlannedTarget {
+    pub(crate) model: Arc<RunningModel>,
+    pub(crate) target: Arc<RunningTarget>,
+}
+
+/// Why the request goes below the requested model.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Descent {
+    /// Its targets failed.
+    Failed,
+    /// The prompt does not fit it.
+    ContextTooLong,
+    /// The provider's content policy refused it.
+    ContentPolicy,
+}
+
+/// The lists of fallback models that were not planned yet.
+#[derive(Debug, Clone, Copy)]
+struct Below {
+    default: bool,
+    context_too_long: bool,
+    content_policy: bool,
 }
 
 /// Orders the targets that may receive the request.
@@ -42,22 +82,177 @@ pub(crate) async fn route(
         (None, Some(binding)) => bound_model(&fresh, binding)?,
         (None, None) => return Err(Refusal::Internal("a request without a model")),
     };
-    let mut targets = eligible(&model, head.surface, fresh.scrubbed.data_class)?;
-    if let Some(binding) = &binding {
-        targets.retain(|target| {
+    let own = composed.admitted.timeout.filter(|own| *own < model.model.deadline);
+    let deadline = composed.admitted.arrived + own.unwrap_or(model.model.deadline);
+    let declined = head.header(&headers::FALLBACK).is_some_and(|word| word.trim() == "off");
+    let may_fall = binding.is_none() && !declined && model.configured;
+    let mut plan = Plan {
+        fresh,
+        model,
+        targets: Vec::new(),
+        rungs: Vec::new(),
+        key_index: binding.as_ref().map(|binding| binding.key_index),
+        deadline,
+        is_hurried: own.is_some(),
+        passed_over: String::new(),
+        below: Below { default: may_fall, context_too_long: may_fall, content_policy: may_fall },
+    };
+    match &binding {
+        Some(binding) => plan.bind(head, binding)?,
+        None => plan.begin(engine, head)?,
+    }
+    Ok(plan)
+}
+
+impl Plan {
+    /// The target of a number on the ladder.
+    pub(crate) fn target(&self, number: usize) -> Option<&PlannedTarget> {
+        self.targets.get(number)
+    }
+
+    /// Plans the targets of the requested model; its fallback models at once where it has none
+    /// that may receive the request.
+    fn begin(&mut self, engine: &Engine, head: &RequestHead) -> Result<(), Refusal> {
+        let model = Arc::clone(&self.model);
+        let found = self.eligible(head, &model);
+        let Found { targets, lacking, too_short } = found;
+        self.rungs.push(targets.len());
+        let model = &self.model;
+        let planned = order::ordered(engine, head, &self.fresh, targets);
+        let planned = planned.into_iter();
+        self.targets
+            .extend(planned.map(|target| PlannedTarget { model: Arc::clone(model), target }));
+        if !self.targets.is_empty() {
+            return Ok(());
+        }
+        let is_too_long = lacking == Some(Lack::ContextTooLong);
+        if is_too_long && !self.descend(engine, head, Descent::ContextTooLong).is_empty() {
+            return Ok(());
+        }
+        if !self.descend(engine, head, Descent::Failed).is_empty() {
+            return Ok(());
+        }
+        // The length in tokens is an estimate: the provider knows better than nobody.
+        if is_too_long {
+            self.rungs = vec![too_short.len()];
+            let model = &self.model;
+            let named = too_short.into_iter();
+            self.targets
+                .extend(named.map(|target| PlannedTarget { model: Arc::clone(model), target }));
+            self.passed_over.clear();
+            return Ok(());
+        }
+        let class = self.fresh.scrubbed.data_class;
+        Err(refusal(lacking.unwrap_or(Lack::Route), head.surface, class))
+    }
+
+    /// Plans the one target and key that keep a stored response.
+    fn bind(&mut self, head: &RequestHead, binding: &ResponseBinding) -> Result<(), Refusal> {
+        let model = Arc::clone(&self.model);
+        let Found { targets, lacking, too_short } = self.eligible(head, &model);
+        let keeper = targets.into_iter().chain(too_short).find(|target| {
             target.provider.name == binding.provider && target.has_key(binding.key_index)
         });
-        targets.truncate(1);
-        if targets.is_empty() {
-            return Err(unknown_response());
+        let class = self.fresh.scrubbed.data_class;
+        match (keeper, lacking) {
+            (Some(target), _) => {
+                self.targets.push(PlannedTarget { model, target });
+                self.rungs.push(1);
+                Ok(())
+            }
+            (None, Some(Lack::DataClass)) => Err(refusal(Lack::DataClass, head.surface, class)),
+            (None, _) => Err(unknown_response()),
         }
-    } else {
-        order_by_weight(engine, &mut targets);
     }
-    let timeout = composed.admitted.timeout.unwrap_or(model.model.deadline);
-    let deadline = composed.admitted.arrived + timeout.min(model.model.deadline);
-    let key_index = binding.map(|binding| binding.key_index);
-    Ok(Plan { fresh, model, targets, key_index, deadline })
+
+    /// Whether there may be fallback models for this, to be planned with [`Self::descend`].
+    pub(crate) fn may_descend(&self, why: Descent) -> bool {
+        let names = self.names(why);
+        let open = match why {
+            Descent::Failed => self.below.default,
+            Descent::ContextTooLong => self.below.context_too_long,
+            Descent::ContentPolicy => self.below.content_policy,
+        };
+        open && !names.is_empty()
+    }
+
+    /// Plans the fallback models for this, once; the new rungs, each with its number of targets.
+    pub(crate) fn descend(
+        &mut self,
+        engine: &Engine,
+        head: &RequestHead,
+        why: Descent,
+    ) -> Vec<usize> {
+        if !self.may_descend(why) {
+            return Vec::new();
+        }
+        match why {
+            Descent::Failed => self.below.default = false,
+            Descent::ContextTooLong => self.below.context_too_long = false,
+            Descent::ContentPolicy => self.below.content_policy = false,
+        }
+        let requested = Arc::clone(&self.model);
+        let names: Vec<ModelName> = self.names(why).to_vec();
+        let mut added = Vec::new();
+        for name in &names {
+            let known = self.targets.iter().any(|planned| planned.model.model.name == *name);
+            if known || *name == requested.model.name {
+                continue;
+            }
+            let admitted = &self.fresh.scrubbed.composed.admitted;
+            let model = admitted.runtime.model(name.as_str());
+            let Some(model) = model.filter(|_| admitted.may_call(name.as_str())) else {
+                self.note(name.as_str(), "not_allowed");
+                continue;
+            };
+            let Found { targets, .. } = self.eligible(head, &model);
+            if targets.is_empty() {
+                continue;
+            }
+            added.push(targets.len());
+            self.rungs.push(targets.len());
+            let ordered = order::ordered(engine, head, &self.fresh, targets);
+            let planned = ordered.into_iter();
+            self.targets
+                .extend(planned.map(|target| PlannedTarget { model: Arc::clone(&model), target }));
+        }
+        if why != Descent::Failed && !added.is_empty() {
+            // What fits this failure stands in the place of what fits any.
+            self.below.default = false;
+        }
+        added
+    }
+
+    fn names(&self, why: Descent) -> &[ModelName] {
+        let fallbacks = &self.model.model.fallbacks;
+        match why {
+            Descent::Failed => &fallbacks.default,
+            Descent::ContextTooLong => &fallbacks.context_too_long,
+            Descent::ContentPolicy => &fallbacks.content_policy,
+        }
+    }
+
+    /// The targets of a model that may receive the request; the others are noted.
+    fn eligible(&mut self, head: &RequestHead, model: &RunningModel) -> Found {
+        let mut ask = Ask::new(head.surface, &self.fresh);
+        let found = ask.eligible(model);
+        for (target, lack) in ask.into_lacking() {
+            let name = format!("{}/{}", target.provider.name, target.model);
+            self.note(&name, lack.as_str());
+        }
+        found
+    }
+
+    /// Adds `name=word` to what is passed over.
+    fn note(&mut self, name: &str, word: &str) {
+        let text = &mut self.passed_over;
+        if !text.is_empty() {
+            text.push(';');
+        }
+        for part in [name, "=", word] {
+            text.push_str(part);
+        }
+    }
 }
 
 /// The stored response that a request is about or goes on from.
@@ -109,65 +304,4 @@ fn bound_model(fresh: &Fresh, binding: &ResponseBinding) -> Result<Arc<RunningMo
     let name = binding.model.as_str();
     let model = admitted.runtime.model(name).ok_or_else(unknown_response)?;
     if admitted.may_call(name) { Ok(model) } else { Err(unknown_response()) }
-}
-
-fn eligible(
-    model: &RunningModel,
-    surface: Surface,
-    class: DataClass,
-) -> Result<Vec<Arc<RunningTarget>>, Refusal> {
-    let serving: Vec<_> = model
-        .targets
-        .iter()
-        .filter(|target| dialect(target.provider.dialect).serves(surface))
-        .collect();
-    if serving.is_empty() {
-        return Err(Refusal::caller(
-            404,
-            "model_not_found",
-            "model",
-            format!("This model is not served on the route `{}`.", surface.label()),
-        ));
-    }
-    let targets: Vec<_> = serving
-        .into_iter()
-        .filter(|target| target.provider.data_classes.contains(&class))
-        .cloned()
-        .collect();
-    if targets.is_empty() {
-        return Err(Refusal::Policy {
-            status: 403,
-            code: "no_eligible_provider",
-            message: format!(
-                "No provider of this model may receive data of the class `{}`. Nothing was sent.",
-                class.as_str()
-            ),
-        });
-    }
-    Ok(targets)
-}
-
-/// The first target is drawn by weight; the others follow in the order of their weights.
-fn order_by_weight(engine: &Engine, targets: &mut [Arc<RunningTarget>]) {
-    if targets.len() < 2 {
-        return;
-    }
-    targets.sort_by_key(|target| std::cmp::Reverse(target.weight));
-    let total: u64 = targets.iter().map(|target| u64::from(target.weight)).sum();
-    if total == 0 {
-        return;
-    }
-    let mut draw = engine.shared.random() % total;
-    let mut chosen = 0;
-    for (place, target) in targets.iter().enumerate() {
-        let weight = u64::from(target.weight);
-        if draw < weight {
-            chosen = place;
-            break;
-        }
-        draw -= weight;
-    }
-    if let Some(front) = targets.get_mut(..=chosen) {
-        front.rotate_right(1);
-    }
 }

@@ -42,6 +42,11 @@ impl Alarm {
         Self { deadline, idle_timeout, heard: now, sent: now, sleep: None }
     }
 
+    /// The provider last sent something at that moment, before the client was answered.
+    pub(super) fn last_heard(&mut self, at: std::time::Instant) {
+        self.heard = Instant::from_std(at);
+    }
+
     /// The provider sent something.
     pub(super) fn heard(&mut self) {
         self.heard = Instant::now();

@@ -1,7 +1,7 @@
 //! Which provider keeps a stored response.
 
-use tb_core::ProviderName;
 use tb_core::ports::ResponseBinding;
+use tb_core::{ModelName, ProviderName};
 
 use crate::settlement::Settlement;
 
@@ -19,6 +19,8 @@ pub(crate) fn is_response_id(id: &str) -> bool {
 pub(crate) struct Binder {
     pub(crate) provider: ProviderName,
     pub(crate) key_index: u32,
+    /// The fallback model that answered in the place of the requested one.
+    pub(crate) model: Option<ModelName>,
 }
 
 impl Binder {
@@ -33,7 +35,7 @@ impl Binder {
             response_id: response_id.to_owned(),
             service: row.service.clone(),
             provider: self.provider.clone(),
-            model: row.model_requested.clone(),
+            model: self.model.clone().unwrap_or_else(|| row.model_requested.clone()),
             key_index: self.key_index,
             created_at: row.started_at,
         };

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use tb_core::EndReason;
+use tb_core::breaker::Verdict;
 use tokio::task::JoinHandle;
 
 use super::abort::AbortWatch;
@@ -20,6 +21,8 @@ use crate::settlement::{AttemptEnd, Settlement};
 /// A body under way, with the request's settlement inside.
 #[derive(Debug)]
 pub struct PassedBody {
+    /// What came before the client was answered.
+    first: Option<Bytes>,
     upstream: UpstreamBody,
     settlement: Settlement,
     status: u16,
@@ -35,13 +38,14 @@ type Piece = Option<Result<Bytes, BodyBroken>>;
 
 impl PassedBody {
     pub(crate) fn new(
-        (upstream, status): (UpstreamBody, u16),
+        (first, upstream, status): (Bytes, UpstreamBody, u16),
         settlement: Settlement,
         shared: Arc<Shared>,
         deadline: Instant,
         idle_timeout: Duration,
     ) -> Self {
         Self {
+            first: Some(first).filter(|first| !first.is_empty()),
             upstream,
             settlement,
             status,
@@ -57,7 +61,11 @@ impl PassedBody {
         if self.over {
             return self.poll_end(cx);
         }
-        match self.upstream.poll_data(cx) {
+        let heard = match self.first.take() {
+            Some(first) => Poll::Ready(Some(Ok(first))),
+            None => self.upstream.poll_data(cx),
+        };
+        match heard {
             Poll::Ready(Some(Ok(bytes))) => {
                 self.alarm.heard();
                 if self.alarm.is_late() {
@@ -67,7 +75,7 @@ impl PassedBody {
                 Poll::Ready(Some(Ok(bytes)))
             }
             Poll::Ready(Some(Err(_))) => {
-                self.broken(EndReason::UpstreamError, "provider_malformed", "upstream_malformed")
+                self.broken(EndReason::UpstreamError, "reset", "upstream_reset")
             }
             Poll::Ready(None) => {
                 self.close(EndReason::Complete, "ok", None);
@@ -113,7 +121,12 @@ impl PassedBody {
     }
 
     fn close(&mut self, reason: EndReason, outcome: &'static str, code: Option<&str>) {
-        let end = AttemptEnd { reason, status: self.status, outcome };
+        let verdict = match reason {
+            EndReason::Complete => Verdict::Success,
+            EndReason::UpstreamError => Verdict::Failure,
+            _ => Verdict::Neutral,
+        };
+        let end = AttemptEnd { reason, status: self.status, outcome, verdict };
         self.settlement.settle(end, code.map(str::to_owned));
         self.over = true;
     }

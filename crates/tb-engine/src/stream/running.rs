@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use tb_api::sse::SseEvent;
 use tb_config::OnDisconnect;
+use tb_core::breaker::Verdict;
 use tb_core::{EndReason, Surface};
-use tb_providers::StreamDecoder;
+use tb_providers::{StreamDecoder, UpstreamError};
 use tokio::task::JoinHandle;
 
 use super::abort::AbortWatch;
@@ -18,10 +19,13 @@ use super::alarm::{Alarm, Ring};
 use super::binder::Binder;
 use super::error_event::error_event;
 use super::terminal::{Terminal, is_terminal, of_response_event};
+use crate::cache::{Keeper, Made};
 use crate::client::UpstreamBody;
 use crate::engine::Shared;
+use crate::local::Origin;
 use crate::refusal::{Refusal, class_label, error_code};
 use crate::settlement::{AttemptEnd, Settlement};
+use crate::stages::dispatch::verdict;
 
 /// Ready events are sent in pieces of about this size.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -39,6 +43,18 @@ const TAIL_TIMEOUT: Duration = Duration::from_secs(1);
 
 const TOO_LONG: Refusal = Refusal::Deadline("the deadline passed in the middle of the stream");
 
+/// A stream that began: what was held back until its first output was there.
+pub(crate) struct Opened {
+    pub(crate) body: UpstreamBody,
+    pub(crate) decoder: Box<dyn StreamDecoder>,
+    /// The events so far.
+    pub(crate) events: Vec<SseEvent>,
+    /// The provider closed it already, properly.
+    pub(crate) is_ended: bool,
+    /// When the provider last sent something.
+    pub(crate) heard: Instant,
+}
+
 /// A stream under way.
 pub(crate) struct Running {
     pub(crate) surface: Surface,
@@ -50,12 +66,18 @@ pub(crate) struct Running {
     pub(crate) on_disconnect: OnDisconnect,
     pub(crate) shared: Arc<Shared>,
     pub(crate) binder: Option<Binder>,
+    /// Who gives it, where it may be kept.
+    pub(crate) origin: Option<Origin>,
+    /// What becomes of the stream in the cache.
+    pub(crate) keeper: Keeper,
     pub(crate) progress: Progress,
 }
 
 /// What lies between the provider and the client, and what the stream waits for.
 pub(crate) struct Progress {
     events: Vec<SseEvent>,
+    /// `events` came before the client was answered; true when nothing follows them.
+    opened: Option<bool>,
     buffer: BytesMut,
     /// How much was in `buffer` when the upstream's task was last given its turn.
     yielded_at: usize,
@@ -71,14 +93,23 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn start(deadline: Instant, idle_timeout: Duration) -> Self {
+    /// A stream that may last until the deadline, with silences of such a length, and that
+    /// began with these events; nothing follows them when it is ended.
+    pub(crate) fn start(
+        (deadline, idle_timeout): (Instant, Duration),
+        (events, is_ended): (Vec<SseEvent>, bool),
+        heard: Instant,
+    ) -> Self {
+        let mut alarm = Alarm::new(deadline, idle_timeout);
+        alarm.last_heard(heard);
         Self {
-            events: Vec::new(),
+            events,
+            opened: Some(is_ended),
             buffer: BytesMut::with_capacity(BUFFER_BYTES),
             yielded_at: 0,
             turns: 0,
             last_at: 0,
-            alarm: Alarm::new(deadline, idle_timeout),
+            alarm,
             abort: AbortWatch::default(),
             on_disk: None,
             over: false,
@@ -107,6 +138,9 @@ impl Running {
 
     /// The next bytes; empty bytes end the stream.
     pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Bytes> {
+        if let Some(is_ended) = self.progress.opened.take() {
+            self.take_in_opened(is_ended);
+        }
         while !self.progress.over && self.progress.buffer.len() < PIECE_BYTES {
             match self.upstream.poll_data(cx) {
                 Poll::Ready(Some(Ok(bytes))) => self.take_in(&bytes),
@@ -133,6 +167,18 @@ impl Running {
         Poll::Ready(self.progress.buffer.split().freeze())
     }
 
+    /// Takes in what was held back.
+    fn take_in_opened(&mut self, is_ended: bool) {
+        match self.write_events() {
+            Some(terminal) => self.end(&terminal),
+            None if is_ended => {
+                self.progress.last_at = self.progress.buffer.len();
+                self.end(&Terminal::Complete);
+            }
+            None => {}
+        }
+    }
+
     /// Decodes bytes into the buffer; settles when they hold the last event. What follows it
     /// in the same bytes is nobody's.
     fn take_in(&mut self, bytes: &Bytes) {
@@ -140,9 +186,13 @@ impl Running {
         let outcome = self.decoder.push(bytes, &mut self.progress.events);
         match (self.write_events(), outcome) {
             (Some(terminal), _) => self.end(&terminal),
-            (None, Err(error)) => self.fail(&Refusal::Provider(Box::new(error))),
-            (None, Ok(())) if self.shared.is_aborting() => self.fail(&Refusal::Stopping),
-            (None, Ok(())) if self.progress.alarm.is_late() => self.fail(&TOO_LONG),
+            (None, Err(error)) => self.fail_as_told(error),
+            (None, Ok(())) if self.shared.is_aborting() => {
+                self.fail(&Refusal::Stopping, Verdict::Neutral);
+            }
+            (None, Ok(())) if self.progress.alarm.is_late() => {
+                self.fail(&TOO_LONG, Verdict::Neutral);
+            }
             (None, Ok(())) => {}
         }
     }
@@ -152,7 +202,7 @@ impl Running {
         let outcome = self.decoder.finish(&mut self.progress.events);
         match (self.write_events(), outcome) {
             (Some(terminal), _) => self.end(&terminal),
-            (None, Err(error)) => self.fail(&Refusal::Provider(Box::new(error))),
+            (None, Err(error)) => self.fail_as_told(error),
             (None, Ok(())) => {
                 self.progress.last_at = self.progress.buffer.len();
                 self.end(&Terminal::Complete);
@@ -175,6 +225,7 @@ impl Running {
             finished.then(|| progress.events.last().map_or(Terminal::Complete, of_response_event));
         for event in progress.events.drain(..) {
             progress.last_at = progress.buffer.len();
+            self.keeper.record(&event);
             event.write(&mut progress.buffer);
             if is_terminal(&event) {
                 terminal = Some(Terminal::Complete);
@@ -189,18 +240,36 @@ impl Running {
         match terminal {
             Terminal::Complete => {
                 let reason = EndReason::Complete;
-                self.close(AttemptEnd { reason, status, outcome: "ok" }, None);
+                let (outcome, verdict) = ("ok", Verdict::Success);
+                self.close(AttemptEnd { reason, status, outcome, verdict }, None);
+                self.keep();
             }
             Terminal::Failed(error) => {
                 let reason = EndReason::UpstreamError;
-                let end = AttemptEnd { reason, status, outcome: class_label(error.class) };
+                let (outcome, verdict) = (class_label(error.class), verdict(error.class));
+                let end = AttemptEnd { reason, status, outcome, verdict };
                 self.close(end, Some(error_code(error)));
             }
         }
         self.read_tail();
     }
 
-    fn fail(&mut self, refusal: &Refusal) {
+    /// The stream is complete and settled: it may be kept.
+    fn keep(&mut self) {
+        if let Some(mut origin) = self.origin.take() {
+            origin.served = self.settlement.served_model().map(str::to_owned);
+            self.keeper.keep_stream(Made { origin, cost: self.settlement.cost() });
+        }
+    }
+
+    fn fail_as_told(&mut self, error: UpstreamError) {
+        let verdict = verdict(error.class);
+        self.fail(&Refusal::Provider(Box::new(error)), verdict);
+    }
+
+    /// Ends the stream with an error event. A stream that is too long for its deadline says
+    /// nothing of the target's health.
+    fn fail(&mut self, refusal: &Refusal, verdict: Verdict) {
         self.progress.last_at = self.progress.buffer.len();
         self.write_error(refusal);
         let reason = match refusal {
@@ -209,7 +278,8 @@ impl Running {
             _ => EndReason::UpstreamError,
         };
         let outcome = refusal.error_type();
-        self.close(AttemptEnd { reason, status: self.status, outcome }, Some(refusal.code()));
+        let end = AttemptEnd { reason, status: self.status, outcome, verdict };
+        self.close(end, Some(refusal.code()));
     }
 
     fn write_error(&mut self, refusal: &Refusal) {
@@ -248,15 +318,16 @@ impl Running {
     /// Waits for what happens while the provider says nothing.
     fn poll_silence(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.progress.abort.poll(&self.shared, cx).is_ready() {
-            self.fail(&Refusal::Stopping);
+            self.fail(&Refusal::Stopping, Verdict::Neutral);
             return Poll::Ready(());
         }
         match std::task::ready!(self.progress.alarm.poll(cx)) {
             Ring::Deadline => {
-                self.fail(&TOO_LONG);
+                self.fail(&TOO_LONG, Verdict::Neutral);
             }
             Ring::Silence => {
-                self.fail(&Refusal::Deadline("the provider was silent for too long"));
+                let silent = Refusal::Deadline("the provider was silent for too long");
+                self.fail(&silent, Verdict::Failure);
             }
             Ring::KeepAlive => self.progress.buffer.extend_from_slice(b": keep-alive\n\n"),
         }
@@ -278,6 +349,7 @@ impl Running {
             reason: EndReason::ClientGone,
             status: self.status,
             outcome: "client_gone",
+            verdict: Verdict::Neutral,
         };
         match self.on_disconnect {
             OnDisconnect::Drain { timeout, max_bytes }

@@ -16,7 +16,7 @@ pub(crate) enum Terminal {
 }
 
 /// Whether an event is the last one of a stream of chunks or of messages.
-pub(super) fn is_terminal(event: &SseEvent) -> bool {
+pub(crate) fn is_terminal(event: &SseEvent) -> bool {
     match event.event.as_deref() {
         None => event.data.as_ref() == b"[DONE]",
         Some(name) => name == b"message_stop",
@@ -24,7 +24,7 @@ pub(super) fn is_terminal(event: &SseEvent) -> bool {
 }
 
 /// What the last event of a Responses stream says; some servers leave its name to its data.
-pub(super) fn of_response_event(event: &SseEvent) -> Terminal {
+pub(crate) fn of_response_event(event: &SseEvent) -> Terminal {
     match event.event.as_deref() {
         Some(name) if name != b"response.failed" => Terminal::Complete,
         _ => of_document(&event.data, |root| {

@@ -1,23 +1,64 @@
 //! How long a provider asks to wait.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 
 /// Longer waits mean "not today": a day, in milliseconds.
 const MAX_MS: u64 = 86_400_000;
 
-/// Milliseconds to wait, from `retry-after-ms`, `x-ms-retry-after-ms`, `retry-after` (seconds,
-/// or an HTTP date taken against the answer's own `date`, since there is no clock here), else
-/// from the `x-ratelimit-reset-*` of the exhausted dimension. At most a day.
+/// A wait that only a message tells is at most this long, in milliseconds: messages may quote
+/// the request.
+const MAX_TOLD_MS: u64 = 60_000;
+
+/// Dimensions of rate limits: what remains, and how long until it is full again. OpenAI and
+/// Azure give a Go duration or seconds, Anthropic a time (RFC 3339).
+const DIMENSIONS: [(&str, &str); 6] = [
+    ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
+    ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
+    ("anthropic-ratelimit-requests-remaining", "anthropic-ratelimit-requests-reset"),
+    ("anthropic-ratelimit-tokens-remaining", "anthropic-ratelimit-tokens-reset"),
+    ("anthropic-ratelimit-input-tokens-remaining", "anthropic-ratelimit-input-tokens-reset"),
+    ("anthropic-ratelimit-output-tokens-remaining", "anthropic-ratelimit-output-tokens-reset"),
+];
+
+/// Milliseconds to wait: the longest of `retry-after-ms`, `x-ms-retry-after-ms`, `retry-after`
+/// (seconds, or an HTTP date) and the resets of the exhausted dimensions. Times are taken
+/// against the answer's own `date`, since there is no clock here. At most a day.
+///
+/// A `retry-after` that is `retry-after-ms` rounded up to seconds says nothing more.
 #[must_use]
 pub fn retry_after_ms(headers: &HeaderMap) -> Option<u64> {
-    text(headers, "retry-after-ms")
-        .or_else(|| text(headers, "x-ms-retry-after-ms"))
-        .and_then(|value| millis(value, 1.0))
-        .or_else(|| text(headers, "retry-after").and_then(|value| retry_after(headers, value)))
-        .or_else(|| reset(headers))
-        .map(|ms| ms.min(MAX_MS))
+    let exact = ["retry-after-ms", "x-ms-retry-after-ms"]
+        .into_iter()
+        .filter_map(|name| millis(text(headers, name)?, 1.0))
+        .max();
+    let rounded = text(headers, "retry-after")
+        .and_then(|value| retry_after(headers, value))
+        .filter(|ms| exact.is_none_or(|exact| *ms > exact.div_ceil(1_000).saturating_mul(1_000)));
+    [exact, rounded, reset(headers)].into_iter().flatten().max().map(|ms| ms.min(MAX_MS))
+}
+
+/// The wait that the message of a rate limit tells: "try again in 1.2s", "retry after 17
+/// seconds". At most a minute.
+pub(super) fn told_in(message: &str) -> Option<u64> {
+    let message = message.to_ascii_lowercase();
+    let marks = ["try again in ", "retry after ", "retry in "];
+    let (_, wait) = marks.iter().find_map(|mark| message.split_once(mark))?;
+    let mut words = wait.split_ascii_whitespace();
+    let number = words.next()?.trim_end_matches(['.', ',']);
+    let unit = words.next().unwrap_or_default();
+    let ms = if number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        match unit.trim_end_matches(['.', ',']) {
+            "ms" | "millisecond" | "milliseconds" => millis(number, 1.0),
+            "s" | "second" | "seconds" => millis(number, 1_000.0),
+            "minute" | "minutes" => millis(number, 60_000.0),
+            _ => None,
+        }
+    } else {
+        go_duration(number)
+    };
+    ms.map(|ms| ms.min(MAX_TOLD_MS))
 }
 
 fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
@@ -38,22 +79,27 @@ fn retry_after(headers: &HeaderMap, value: &str) -> Option<u64> {
         return Some(ms);
     }
     let until = httpdate::parse_http_date(value).ok()?;
+    wait_until(headers, until)
+}
+
+/// From the answer's `date` until then; 0 when that is past.
+fn wait_until(headers: &HeaderMap, until: SystemTime) -> Option<u64> {
     let now = httpdate::parse_http_date(text(headers, "date")?).ok()?;
     let wait = until.duration_since(now).unwrap_or_default();
     u64::try_from(wait.as_millis()).ok()
 }
 
-/// The longest reset among the dimensions with nothing left.
+/// The longest reset among the dimensions with nothing left. Azure says -1 for that too.
 fn reset(headers: &HeaderMap) -> Option<u64> {
-    [
-        ("x-ratelimit-remaining-requests", "x-ratelimit-reset-requests"),
-        ("x-ratelimit-remaining-tokens", "x-ratelimit-reset-tokens"),
-    ]
-    .into_iter()
-    .filter(|(remaining, _)| text(headers, remaining) == Some("0"))
-    .filter_map(|(_, reset)| go_duration(text(headers, reset)?))
-    .filter(|ms| *ms > 0)
-    .max()
+    let resets = DIMENSIONS.into_iter().filter_map(|(remaining, reset)| {
+        let remaining = text(headers, remaining)?.parse::<f64>().ok()?;
+        let reset = text(headers, reset).filter(|_| remaining <= 0.0)?;
+        match reset.parse::<jiff::Timestamp>() {
+            Ok(until) => wait_until(headers, SystemTime::from(until)),
+            Err(_) => go_duration(reset),
+        }
+    });
+    resets.filter(|ms| *ms > 0).max()
 }
 
 /// A Go duration (`1h2m3.5s`, `12ms`), or plain seconds as Azure sends them.
@@ -96,11 +142,71 @@ mod tests {
     }
 
     #[test]
-    fn prefers_the_most_exact_header() {
-        assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "1")]), Some(250));
-        assert_eq!(wait(&[("x-ms-retry-after-ms", "70"), ("retry-after", "1")]), Some(70));
+    fn takes_the_longest_wait() {
+        assert_eq!(wait(&[("retry-after-ms", "250"), ("x-ms-retry-after-ms", "300")]), Some(300));
+        assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "5")]), Some(5_000));
+        assert_eq!(wait(&[("retry-after-ms", "9000"), ("retry-after", "5")]), Some(9_000));
         assert_eq!(wait(&[("retry-after", "1.5")]), Some(1_500));
+        let reset = [
+            ("retry-after", "2"),
+            ("x-ratelimit-remaining-tokens", "0"),
+            ("x-ratelimit-reset-tokens", "6s"),
+        ];
+        assert_eq!(wait(&reset), Some(6_000));
         assert_eq!(wait(&[]), None);
+    }
+
+    #[test]
+    fn seconds_that_only_round_milliseconds_say_nothing_more() {
+        assert_eq!(wait(&[("retry-after-ms", "250"), ("retry-after", "1")]), Some(250));
+        assert_eq!(wait(&[("x-ms-retry-after-ms", "1070"), ("retry-after", "2")]), Some(1_070));
+        assert_eq!(wait(&[("retry-after-ms", "0"), ("retry-after", "1")]), Some(1_000));
+    }
+
+    #[test]
+    fn waits_until_the_times_that_anthropic_tells() {
+        let limits = [
+            ("date", "Mon, 23 Nov 2026 12:00:00 GMT"),
+            ("anthropic-ratelimit-requests-remaining", "12"),
+            ("anthropic-ratelimit-requests-reset", "2026-11-23T13:00:00Z"),
+            ("anthropic-ratelimit-output-tokens-remaining", "0"),
+            ("anthropic-ratelimit-output-tokens-reset", "2026-11-23T12:00:09Z"),
+            ("anthropic-ratelimit-tokens-remaining", "0"),
+            ("anthropic-ratelimit-tokens-reset", "2026-11-23T14:00:07+02:00"),
+        ];
+        assert_eq!(wait(&limits), Some(9_000));
+        assert_eq!(wait(limits.get(1..).unwrap()), None, "without a date nothing is known");
+    }
+
+    #[test]
+    fn azure_tells_an_exhausted_dimension_by_minus_one() {
+        let azure = [
+            ("x-ratelimit-remaining-requests", "-1"),
+            ("x-ratelimit-reset-requests", "17"),
+            ("x-ratelimit-remaining-tokens", "-1"),
+            ("x-ratelimit-reset-tokens", "0"),
+        ];
+        assert_eq!(wait(&azure), Some(17_000));
+        let mut unknown = azure;
+        unknown[1].1 = "-1";
+        assert_eq!(wait(&unknown), None);
+    }
+
+    #[test]
+    fn reads_the_wait_in_a_message() {
+        for (message, ms) in [
+            ("Rate limit reached. Please try again in 1.2s. Visit", Some(1_200)),
+            ("Please try again in 6m0s.", Some(60_000)),
+            ("Please try again in 20ms.", Some(20)),
+            ("Please retry after 17 seconds.", Some(17_000)),
+            ("Try again in 2 minutes", Some(60_000)),
+            ("retry after a while", None),
+            ("retry after 5", None),
+            ("retry after ", None),
+            ("slow down", None),
+        ] {
+            assert_eq!(told_in(message), ms, "{message}");
+        }
     }
 
     #[test]

@@ -183,6 +183,7 @@ pub(super) fn to_chat(answer: &Value, created: i64) -> Result<(Value, AnswerFact
     }
     if choices.is_empty() {
         let refusal = blocked(answer).ok_or(Malformed("the answer has no candidates"))?;
+        facts.output_seen = true;
         let message = json!({"role": "assistant", "content": null, "refusal": refusal});
         choices.push(json!({
             "index": 0, "message": message, "logprobs": null, "finish_reason": "content_filter",

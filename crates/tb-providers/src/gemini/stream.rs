@@ -71,6 +71,7 @@ impl ToChat {
         }
         if let Some(refusal) = blocked(answer).filter(|_| self.choices.is_empty()) {
             self.choices.insert(0, Choice { calls: 0, finish: Some("content_filter") });
+            self.facts.output_seen = true;
             let delta = json!({"role": "assistant", "content": "", "refusal": refusal});
             out.push(self.chunks.chunk(0, &delta, None));
         }

@@ -18,7 +18,7 @@ pub(super) fn stop_reason(finish: &str, calls: bool) -> &'static str {
 }
 
 /// `usage` of the Messages API: `input_tokens` excludes the cache.
-pub(super) fn usage(tokens: &TokenCounts) -> Value {
+pub(crate) fn usage(tokens: &TokenCounts) -> Value {
     json!({
         "input_tokens": tokens.input_fresh,
         "cache_creation_input_tokens": tokens.cache_write.saturating_add(tokens.cache_write_1h),

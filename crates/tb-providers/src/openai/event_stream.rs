@@ -30,8 +30,18 @@ struct Event<'a> {
     response: Option<&'a [u8]>,
     usage: Option<&'a [u8]>,
     delta: Option<&'a [u8]>,
+    item: Option<&'a [u8]>,
+    /// It carries output in a member other than `delta`.
+    shows: bool,
     error: bool,
 }
+
+/// Members with output of events that are no deltas: some servers send only those.
+const OUTPUT: [&[u8]; 7] =
+    [b"text", b"refusal", b"arguments", b"input", b"b64_json", b"partial_image_b64", b"audio"];
+
+/// The same, of a finished item.
+const ITEM_OUTPUT: [&str; 5] = ["content", "summary", "arguments", "input", "result"];
 
 impl EventStream {
     pub(crate) fn new(surface: Surface) -> Self {
@@ -106,12 +116,27 @@ impl EventStream {
             self.facts.output_bytes = self.facts.output_bytes.saturating_add(bytes);
             self.facts.output_seen |= bytes > 0;
         }
+        self.facts.output_seen |= found.shows || found.item.is_some_and(|item| shows(kind, item));
         if terminal {
             self.facts.finished = true;
             self.facts.output_seen |= !self.responses;
             // Several images may come, each with its own end; a response ends once.
             self.ended = self.responses;
         }
+    }
+}
+
+/// Whether an item is output: the call of a tool from its start, anything else when it is done
+/// and holds text.
+fn shows(kind: &[u8], item: &[u8]) -> bool {
+    let is_call = || scan::member(item, "type").is_some_and(|name| name.ends_with(b"_call\""));
+    let holds_text = || {
+        ITEM_OUTPUT.iter().any(|key| scan::member(item, key).is_some_and(|v| text_bytes(v, 0) > 0))
+    };
+    match kind {
+        b"response.output_item.added" => is_call(),
+        b"response.output_item.done" => is_call() || holds_text(),
+        _ => false,
     }
 }
 
@@ -137,7 +162,11 @@ fn read(data: &[u8]) -> Result<Event<'_>, Malformed> {
             b"response" => found.response = Some(member.value),
             b"usage" => found.usage = Some(member.value),
             b"delta" => found.delta = Some(member.value),
+            b"item" => found.item = Some(member.value),
             b"error" => found.error = member.value != b"null",
+            key if OUTPUT.contains(&key) => {
+                found.shows |= scan::string_bytes(member.value) > 0;
+            }
             _ => {}
         }
     }

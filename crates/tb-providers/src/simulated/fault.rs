@@ -5,7 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::json;
 
-use super::{Ending, Failure, Fault, Script};
+use super::ask::Ask;
+use super::{Ending, Failure, Fault, Script, spoil};
 
 /// The `retry-after` of a 429 or 503 that names none.
 const RETRY_AFTER: Duration = Duration::from_millis(100);
@@ -32,23 +33,38 @@ enum Kind {
     Stall,
 }
 
+/// What the prompt says of the fault of an attempt.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) enum Order {
+    /// Nothing: the dice decide.
+    #[default]
+    Dice,
+    /// None.
+    Answer,
+    /// This one.
+    Fault(Forced),
+}
+
 /// What a prompt asks of the simulated provider itself.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Directives {
-    pub(super) fault: Option<Forced>,
+    pub(super) order: Order,
     pub(super) delay: Duration,
     /// The number of content chunks.
     pub(super) chunks: Option<usize>,
 }
 
 impl Directives {
-    /// Finds `[[name:value]]` in a prompt; unknown ones are text.
-    pub(super) fn read(prompt: &str) -> Self {
+    /// Finds `[[name:value]]` in a prompt; unknown ones are text. `attempt` counts from 1.
+    pub(super) fn read(prompt: &str, attempt: u32) -> Self {
         let mut found = Self::default();
         for part in prompt.split("[[").skip(1) {
             let Some((inside, _)) = part.split_once("]]") else { continue };
             match inside.split_once(':') {
-                Some(("fault", name)) => found.fault = Forced::named(name),
+                Some(("fault", name)) => {
+                    found.order = Forced::named(name).map_or(Order::Dice, Order::Fault);
+                }
+                Some(("faults", names)) => found.order = Order::of_attempt(names, attempt),
                 Some(("delay_ms", value)) => {
                     let ms = value.parse::<u64>().unwrap_or(0).min(MAX_DELAY_MS);
                     found.delay = Duration::from_millis(ms);
@@ -63,6 +79,15 @@ impl Directives {
     }
 }
 
+impl Order {
+    /// The entry of a list for an attempt.
+    fn of_attempt(names: &str, attempt: u32) -> Self {
+        let position = usize::try_from(attempt.saturating_sub(1)).unwrap_or(usize::MAX);
+        let name = names.split(',').nth(position).map(str::trim);
+        name.and_then(Forced::named).map_or(Self::Answer, Self::Fault)
+    }
+}
+
 impl Forced {
     fn named(name: &str) -> Option<Self> {
         let (name, wait) = name.split_once(':').unwrap_or((name, ""));
@@ -73,6 +98,9 @@ impl Forced {
             "garbage" => Kind::Plain(Fault::Garbage),
             "html" => Kind::Plain(Fault::Html),
             "error_event" => Kind::Plain(Fault::ErrorEvent),
+            "early_error" => Kind::Plain(Fault::EarlyError),
+            "early_cut" => Kind::Plain(Fault::EarlyCut),
+            "startup_hang" => Kind::Plain(Fault::StartupHang),
             "truncate" => Kind::Truncate,
             "stall" => Kind::Stall,
             "quota" => Kind::Coded(429, "insufficient_quota"),
@@ -101,7 +129,7 @@ impl Forced {
         let (status, code) = match self.kind {
             Kind::Plain(Fault::Status(status)) => (status, None),
             Kind::Coded(status, code) => (status, Some(code)),
-            Kind::Plain(Fault::ErrorEvent) if !stream => (500, None),
+            Kind::Plain(Fault::ErrorEvent | Fault::EarlyError) if !stream => (500, None),
             Kind::Plain(Fault::Reset) => return Some(bare(None, Ending::Cut)),
             Kind::Plain(Fault::Hang) => return Some(bare(Some(200), Ending::Hang)),
             Kind::Plain(Fault::Html) => return Some(html()),
@@ -111,14 +139,23 @@ impl Forced {
         Some(ErrorAnswer { status, code, message, retry_after: self.retry_after }.script())
     }
 
-    /// Spoils an answer in the middle.
-    pub(super) fn spoil(&self, script: &mut Script, named_events: bool) {
+    /// Spoils an answer that has begun.
+    pub(super) fn spoil(&self, script: &mut Script, ask: &Ask) {
         match self.kind {
-            Kind::Plain(Fault::Cut) => halve(script, Ending::Cut),
-            Kind::Stall => halve(script, Ending::Hang),
-            Kind::Truncate => halve(script, Ending::Clean),
-            Kind::Plain(Fault::Garbage) => garbage(script),
-            Kind::Plain(Fault::ErrorEvent) => error_event(script, named_events),
+            Kind::Plain(Fault::Cut) => spoil::halve(script, Ending::Cut),
+            Kind::Stall => spoil::halve(script, Ending::Hang),
+            Kind::Truncate => spoil::halve(script, Ending::Clean),
+            Kind::Plain(Fault::Garbage) => spoil::garbage(script),
+            Kind::Plain(Fault::ErrorEvent) => {
+                spoil::halve(script, Ending::Clean);
+                spoil::error_event(script, ask);
+            }
+            Kind::Plain(Fault::EarlyError) => {
+                spoil::keep_startup(script, ask, Ending::Clean);
+                spoil::error_event(script, ask);
+            }
+            Kind::Plain(Fault::EarlyCut) => spoil::keep_startup(script, ask, Ending::Cut),
+            Kind::Plain(Fault::StartupHang) => spoil::keep_startup(script, ask, Ending::Hang),
             _ => {}
         }
     }
@@ -137,41 +174,6 @@ fn html() -> Script {
         pieces: vec![(Duration::ZERO, Bytes::from_static(page.as_bytes()))],
         ending: Ending::Clean,
     }
-}
-
-/// Keeps the first half of the pieces, or of the only piece.
-fn halve(script: &mut Script, ending: Ending) {
-    script.ending = ending;
-    if let [(_, only)] = script.pieces.as_mut_slice() {
-        only.truncate(only.len() / 2);
-    } else {
-        script.pieces.truncate(script.pieces.len() / 2);
-    }
-}
-
-fn garbage(script: &mut Script) {
-    let streamed = script.pieces.len() > 1;
-    let body: &'static [u8] =
-        if streamed { b"data: {\"choices\": [}{\n\n" } else { b"{\"choices\": [}{" };
-    script.pieces = vec![(Duration::ZERO, Bytes::from_static(body))];
-}
-
-fn error_event(script: &mut Script, named_events: bool) {
-    halve(script, Ending::Clean);
-    let message = "The simulated provider fails in the middle of the stream.";
-    let event = if named_events {
-        let error = json!({
-            "type": "error", "code": "server_error", "message": message, "param": null,
-            "sequence_number": script.pieces.len(),
-        });
-        format!("event: error\ndata: {error}\n\n")
-    } else {
-        let error = json!({"error": {
-            "message": message, "type": "server_error", "param": null, "code": "server_error",
-        }});
-        format!("data: {error}\n\n")
-    };
-    script.pieces.push((Duration::ZERO, Bytes::from(event)));
 }
 
 /// An error in OpenAI's envelope.
@@ -214,15 +216,35 @@ impl ErrorAnswer {
 mod tests {
     use super::*;
 
+    fn forced(name: &str) -> Order {
+        Order::Fault(Forced::named(name).unwrap())
+    }
+
     #[test]
     fn reads_directives_and_leaves_other_brackets() {
-        let found = Directives::read("hi [[delay_ms:500]] [[chunks:50]] [[x]] [[fault:429:20]] [[");
+        let prompt = "hi [[delay_ms:500]] [[chunks:50]] [[x]] [[fault:429:20]] [[";
+        let found = Directives::read(prompt, 1);
         assert_eq!(found.delay, Duration::from_millis(500));
         assert_eq!(found.chunks, Some(50));
-        let fault = found.fault.unwrap();
+        let Order::Fault(fault) = found.order else { panic!("no fault") };
         assert_eq!(fault.kind, Kind::Plain(Fault::Status(429)));
         assert_eq!(fault.retry_after, Some(Duration::from_millis(20)));
-        assert_eq!(Directives::read("[[fault:none]] [[delay_ms:x]]"), Directives::default());
+        assert_eq!(Directives::read("[[fault:none]] [[delay_ms:x]]", 1), Directives::default());
+    }
+
+    #[test]
+    fn each_attempt_gets_its_entry_of_the_list() {
+        let order = |prompt, attempt| Directives::read(prompt, attempt).order;
+        let list = "x [[faults:429:20, early_cut,ok,reset,nonsense]]";
+        assert_eq!(order(list, 1), forced("429:20"));
+        assert_eq!(order(list, 2), forced("early_cut"));
+        assert_eq!(order(list, 3), Order::Answer);
+        assert_eq!(order(list, 4), forced("reset"));
+        for attempt in [5, 6, 100, u32::MAX] {
+            assert_eq!(order(list, attempt), Order::Answer);
+        }
+        assert_eq!(order("[[faults:]]", 1), Order::Answer);
+        assert_eq!(order("no list", 1), Order::Dice);
     }
 
     #[test]

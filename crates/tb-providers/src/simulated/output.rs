@@ -70,7 +70,7 @@ impl Output {
 }
 
 fn text_chunks(settings: &SimulatedSettings, ask: &Ask) -> Vec<String> {
-    if let Some(count) = Directives::read(&ask.prompt).chunks {
+    if let Some(count) = Directives::read(&ask.prompt, 1).chunks {
         return (1..=count).map(|number| format!("word{number} ")).collect();
     }
     let scripted = settings

@@ -254,6 +254,18 @@ fn each_pair(mut visit: impl FnMut(&Column, Surface, &str, &Bytes, &RawAnswer)) 
     }
 }
 
+/// Every whole answer as its client gets it.
+pub(crate) fn each_decoded_answer(mut visit: impl FnMut(Surface, &str, &Bytes)) {
+    each_pair(|column, surface, case, body, answer| {
+        if answer.status == 200
+            && !answer.stream
+            && let Ok(decoded) = column.dialect.decode(shape(surface, body), &answer.bytes)
+        {
+            visit(surface, case, &decoded.body);
+        }
+    });
+}
+
 #[test]
 fn translates_every_case_as_reviewed() {
     let mut seen = Vec::new();
@@ -311,6 +323,53 @@ fn decodes_streams_alike_however_they_are_cut() {
         }
     });
     assert!(streams > 0);
+}
+
+/// Whether a client that reads this event has something to show.
+fn shows(surface: Surface, event: &SseEvent) -> bool {
+    let Ok(data) = serde_json::from_slice::<Value>(&event.data) else { return false };
+    let holds = |part: &Value, keys: &[&str]| {
+        keys.iter().any(|key| match &part[*key] {
+            Value::String(text) => !text.is_empty(),
+            Value::Array(list) => !list.is_empty(),
+            _ => false,
+        })
+    };
+    if surface == Surface::Messages {
+        let parts = [&data["content_block"], &data["delta"]];
+        let called =
+            data["content_block"]["type"].as_str().is_some_and(|k| k.ends_with("tool_use"));
+        return called
+            || parts.iter().any(|part| holds(part, &["text", "thinking", "partial_json"]));
+    }
+    let texts = ["content", "refusal", "reasoning_content", "reasoning", "tool_calls", "images"];
+    let choices = data["choices"].as_array().into_iter().flatten();
+    choices.into_iter().any(|choice| holds(&choice["delta"], &texts) || holds(choice, &["text"]))
+}
+
+#[test]
+fn output_is_seen_with_the_first_event_that_shows_any() {
+    let (mut silent, mut shown) = (0, 0);
+    each_pair(|column, surface, case, body, answer| {
+        if !answer.stream {
+            return;
+        }
+        let mut decoder = column.dialect.stream(shape(surface, body), &column.provider.model);
+        let mut visible = false;
+        for at in 0..answer.bytes.len() {
+            let mut events = Vec::new();
+            let pushed = decoder.push(&answer.bytes.slice(at..=at), &mut events);
+            visible |= events.iter().any(|event| shows(surface, event));
+            let seen = decoder.facts().output_seen;
+            assert_eq!(seen, visible, "{} {case} after byte {at}", column.name);
+            silent += usize::from(!events.is_empty() && !seen);
+            if pushed.is_err() {
+                break;
+            }
+        }
+        shown += usize::from(visible);
+    });
+    assert!(silent > 10 && shown > 10, "{silent} {shown}");
 }
 
 #[test]

@@ -3,10 +3,13 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
+    clippy::panic,
     reason = "a helper that fails fails its test"
 )]
 
+mod errors;
 mod golden;
+mod local;
 mod openai;
 mod simulated;
 mod stream;

@@ -7,10 +7,10 @@ use http::HeaderMap;
 use serde_json::{Value, json};
 use tb_api::multipart::Form;
 use tb_core::Surface;
-use tb_providers::simulated::{Ending, Failure, Fault, Script, SimulatedSettings, play};
+use tb_providers::simulated::{Ending, Failure, Fault, Script, SimulatedSettings, Turn, play};
 use tb_providers::{CallBody, DialectName, ErrorClass, dialect};
 
-use crate::support::{Sent, body, played, shape, streamed, wire};
+use crate::support::{Sent, TURN, body, played, shape, streamed, wire};
 
 fn answered(surface: Surface, request: &Value) -> Value {
     let script = played(surface, &request.to_string());
@@ -58,7 +58,7 @@ fn gives_scripted_answers() {
     for (prompt, expected) in [("hi", "hello"), ("hm", "what?")] {
         let request = wire(Surface::ChatCompletions, &chat(prompt).to_string());
         let answer: Value =
-            serde_json::from_slice(&body(&play(&settings, &request, 0.5, 1))).unwrap();
+            serde_json::from_slice(&body(&play(&settings, &request, TURN))).unwrap();
         assert_eq!(answer["choices"][0]["message"]["content"], expected);
     }
 }
@@ -109,7 +109,7 @@ fn streams_the_chunks_and_pauses_that_were_asked() {
     };
     let mut request = chat("four four");
     request["stream"] = json!(true);
-    let script = play(&settings, &wire(Surface::ChatCompletions, &request.to_string()), 0.5, 1);
+    let script = play(&settings, &wire(Surface::ChatCompletions, &request.to_string()), TURN);
     let pauses: Vec<u128> = script.pieces.iter().map(|(pause, _)| pause.as_millis()).collect();
     assert_eq!(pauses, [40, 200, 100, 0, 0, 0]);
 }
@@ -118,9 +118,9 @@ fn streams_the_chunks_and_pauses_that_were_asked() {
 fn follows_include_usage_as_openai_does() {
     let request = json!({"model": "upstream-model", "stream": true, "messages": [{"role": "user", "content": "hi"}]});
     let mut sent = wire(Surface::ChatCompletions, &request.to_string());
-    let with_usage = bytes_of(&play(&SimulatedSettings::default(), &sent, 0.5, 1));
+    let with_usage = bytes_of(&play(&SimulatedSettings::default(), &sent, TURN));
     sent.body = Bytes::from(request.to_string());
-    let without = bytes_of(&play(&SimulatedSettings::default(), &sent, 0.5, 1));
+    let without = bytes_of(&play(&SimulatedSettings::default(), &sent, TURN));
     let lines = |bytes: &Bytes| -> Vec<String> {
         std::str::from_utf8(bytes).unwrap().split("\n\n").map(str::to_owned).collect()
     };
@@ -139,6 +139,8 @@ fn plays_every_status_as_openai_words_it() {
         ("429", 429, ErrorClass::RateLimit, Some(100)),
         ("429:20", 429, ErrorClass::RateLimit, Some(20)),
         ("401", 401, ErrorClass::BadCredentials, None),
+        ("403", 403, ErrorClass::BadCredentials, None),
+        ("529", 529, ErrorClass::Overloaded, None),
         ("404", 404, ErrorClass::ModelNotFound, None),
         ("500", 500, ErrorClass::ServerError, None),
         ("503", 503, ErrorClass::Overloaded, Some(100)),
@@ -199,6 +201,51 @@ fn breaks_responses_with_their_own_error_event() {
 }
 
 #[test]
+fn fails_before_any_output() {
+    const CHAT: &str =
+        r#"{"model":"m","messages":[{"role":"user","content":"a b [[fault:NAME]]"}]}"#;
+    const TOOL: &str = r#"{"model":"m","messages":[{"role":"user","content":"[[fault:NAME]]"}],
+        "tool_choice":"required","tools":[{"type":"function","function":{"name":"f"}}]}"#;
+    for (surface, request, startup_events) in [
+        (Surface::ChatCompletions, CHAT, 1),
+        (Surface::ChatCompletions, TOOL, 0),
+        (Surface::Completions, r#"{"model":"m","prompt":"a b [[fault:NAME]]"}"#, 0),
+        (Surface::Responses, r#"{"model":"m","input":"a b [[fault:NAME]]"}"#, 4),
+    ] {
+        for (fault, ending) in [
+            ("early_error", Ending::Clean),
+            ("early_cut", Ending::Cut),
+            ("startup_hang", Ending::Hang),
+        ] {
+            let plain = request.replace("NAME", fault);
+            let script = played(surface, &plain.replacen('{', r#"{"stream":true,"#, 1));
+            assert_eq!((script.status, script.ending), (Some(200), ending), "{fault}");
+            assert!(!script.pieces.is_empty(), "the head is sent");
+            let decoded = streamed(shape(surface, false), &[bytes_of(&script)]);
+            assert!(decoded.outcome.is_err() && !decoded.facts.output_seen, "{fault}");
+            assert_eq!(decoded.events.len(), startup_events, "{surface:?} {fault}");
+            let plain = played(surface, &plain);
+            match fault {
+                "early_error" => assert_eq!(plain.status, Some(500)),
+                _ => assert_eq!((bytes_of(&plain).len(), plain.ending), (0, ending)),
+            }
+        }
+    }
+}
+
+#[test]
+fn each_attempt_of_a_request_has_its_own_fault() {
+    let settings = SimulatedSettings {
+        failures: vec![Failure { fault: Fault::Html, share: 1.0, retry_after: None }],
+        ..SimulatedSettings::default()
+    };
+    let request = wire(Surface::ChatCompletions, &chat("[[faults:429,reset,ok]]").to_string());
+    let statuses =
+        [1, 2, 3, 4].map(|attempt| play(&settings, &request, Turn { attempt, ..TURN }).status);
+    assert_eq!(statuses, [Some(429), None, Some(200), Some(200)]);
+}
+
+#[test]
 fn directives_win_over_the_dice() {
     let settings = SimulatedSettings {
         failures: vec![Failure { fault: Fault::Status(500), share: 1.0, retry_after: None }],
@@ -206,7 +253,7 @@ fn directives_win_over_the_dice() {
     };
     let status = |prompt: &str| {
         let request = wire(Surface::ChatCompletions, &chat(prompt).to_string());
-        play(&settings, &request, 0.3, 1).status
+        play(&settings, &request, TURN).status
     };
     assert_eq!(status("x"), Some(500));
     assert_eq!(status("[[fault:429]]"), Some(429));
@@ -219,7 +266,7 @@ fn remembers_responses_by_their_id() {
     let stored = |surface, id| {
         let mut sent = Sent::new(surface, CallBody::Empty);
         sent.response_id = Some(id);
-        play(&SimulatedSettings::default(), &sent.encode().unwrap(), 0.5, 1)
+        play(&SimulatedSettings::default(), &sent.encode().unwrap(), TURN)
     };
     let json = |script: &Script| -> Value { serde_json::from_slice(&bytes_of(script)).unwrap() };
     let got = stored(Surface::ResponsesGet, id);
@@ -264,8 +311,7 @@ fn serves_moderations_images_audio_and_models() {
     let models = play(
         &SimulatedSettings::default(),
         &Sent::new(Surface::Models, CallBody::Empty).encode().unwrap(),
-        0.5,
-        1,
+        TURN,
     );
     let models: Value = serde_json::from_slice(&bytes_of(&models)).unwrap();
     assert_eq!(models["object"], "list");
@@ -282,7 +328,7 @@ fn transcribes_forms_in_the_format_asked() {
         );
         let form = Form::parse(content_type, Bytes::from(text)).unwrap();
         let sent = Sent::new(Surface::AudioTranscriptions, CallBody::Form(&form, content_type));
-        let script = play(&SimulatedSettings::default(), &sent.encode().unwrap(), 0.5, 1);
+        let script = play(&SimulatedSettings::default(), &sent.encode().unwrap(), TURN);
         assert_eq!(script.headers[0], ("content-type", expected.to_owned()));
     }
 }

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use serde_json::Value;
+use serde_json::{Value, json};
 use tb_core::Surface;
-use tb_providers::{AnswerShape, ErrorClass};
+use tb_providers::{AnswerShape, DialectName, ErrorClass, dialect};
 
 use crate::support::{Streamed, body, played, shape, streamed};
 
@@ -262,6 +262,78 @@ fn learns_the_id_and_usage_of_responses() {
     let failed = "event: response.failed\ndata: {\"type\":\"response.failed\",\"response\":{\"id\":\"r\",\"status\":\"failed\",\"error\":{\"code\":\"server_error\"}}}\n\nevent: late\ndata: {}\n\n";
     let streamed = streamed(shape(Surface::Responses, false), &[Bytes::from(failed)]);
     assert_eq!((streamed.outcome, streamed.events.len()), (Ok(()), 1));
+    assert!(!streamed.facts.output_seen, "a failure is no output");
+}
+
+/// How many of these events come before the decoder has seen output.
+fn before_output(surface: Surface, events: &[Value]) -> usize {
+    let mut decoder = dialect(DialectName::OpenAi).stream(shape(surface, false), "m");
+    let mut silent = events.iter().take_while(|event| {
+        let bytes = Bytes::from(format!("data: {event}\n\n"));
+        decoder.push(&bytes, &mut Vec::new()).unwrap();
+        !decoder.facts().output_seen
+    });
+    silent.by_ref().count()
+}
+
+#[test]
+fn sees_output_of_every_kind() {
+    let start = |kind: &str| json!({"type": kind, "response": {"id": "r", "status": "queued"}});
+    let added = |item: Value| json!({"type": "response.output_item.added", "item": item});
+    let done = |item: Value| json!({"type": "response.output_item.done", "item": item});
+    let message = added(json!({"type": "message", "id": "m", "role": "assistant", "content": []}));
+    let part =
+        json!({"type": "response.content_part.added", "part": {"type": "output_text", "text": ""}});
+    let thought = json!({"type": "reasoning", "id": "rs", "summary": [], "encrypted_content": "x"});
+    let begun = vec![
+        start("response.created"),
+        start("response.in_progress"),
+        added(thought.clone()),
+        done(thought),
+        message,
+        part,
+    ];
+    for last in [
+        json!({"type": "response.output_text.delta", "delta": "a"}),
+        json!({"type": "response.refusal.delta", "delta": "a"}),
+        json!({"type": "response.reasoning_summary_text.delta", "delta": "a"}),
+        json!({"type": "response.audio.delta", "delta": "UklG"}),
+        json!({"type": "response.output_text.done", "text": "a"}),
+        json!({"type": "response.image_generation_call.partial_image", "partial_image_b64": "iV"}),
+        added(json!({"type": "function_call", "name": "f", "arguments": ""})),
+        added(json!({"type": "web_search_call", "status": "in_progress"})),
+        done(json!({"type": "message", "content": [{"type": "output_text", "text": "a"}]})),
+    ] {
+        let events = [begun.clone(), vec![last.clone()]].concat();
+        assert_eq!(before_output(Surface::Responses, &events), begun.len(), "{last}");
+        assert_eq!(before_output(Surface::Responses, &begun), begun.len());
+    }
+    for (surface, event) in [
+        (
+            Surface::ImagesGenerations,
+            json!({"type": "image_generation.partial_image", "b64_json": "iV"}),
+        ),
+        (Surface::AudioSpeech, json!({"type": "speech.audio.delta", "audio": "UklG"})),
+        (Surface::AudioTranscriptions, json!({"type": "transcript.text.delta", "delta": "a"})),
+        (Surface::AudioTranscriptions, json!({"type": "transcript.text.segment", "text": "a"})),
+    ] {
+        assert_eq!(before_output(surface, &[event]), 0);
+    }
+    let chunk =
+        |delta: Value| json!({"choices": [{"index": 0, "delta": delta, "finish_reason": null}]});
+    let role =
+        chunk(json!({"role": "assistant", "content": "", "refusal": null, "annotations": []}));
+    for delta in [
+        json!({"content": "a"}),
+        json!({"refusal": "a"}),
+        json!({"reasoning_content": "a"}),
+        json!({"reasoning": "a"}),
+        json!({"audio": {"id": "x", "data": "UklG"}}),
+        json!({"tool_calls": [{"index": 0, "id": "c", "function": {"name": "f", "arguments": ""}}]}),
+        json!({"function_call": {"name": "f"}}),
+    ] {
+        assert_eq!(before_output(Surface::ChatCompletions, &[role.clone(), chunk(delta)]), 1);
+    }
 }
 
 #[test]

@@ -7,7 +7,7 @@ use http::HeaderMap;
 use tb_api::json::Document;
 use tb_api::sse::SseEvent;
 use tb_core::{Secret, Surface};
-use tb_providers::simulated::{Ending, Script, SimulatedSettings, play};
+use tb_providers::simulated::{Ending, Script, SimulatedSettings, Turn, play};
 use tb_providers::{
     AnswerFacts, AnswerShape, BaseUrl, Call, CallBody, DialectName, EncodeError, Endpoint, Quirks,
     UpstreamError, WireRequest, dialect,
@@ -64,8 +64,11 @@ pub(crate) fn wire(surface: Surface, json: &str) -> WireRequest {
     sent.encode().unwrap()
 }
 
+/// The first attempt, with dice that few shares reach.
+pub(crate) const TURN: Turn = Turn { roll: 0.99, id: 7, attempt: 1 };
+
 pub(crate) fn played(surface: Surface, json: &str) -> Script {
-    play(&SimulatedSettings::default(), &wire(surface, json), 0.99, 7)
+    play(&SimulatedSettings::default(), &wire(surface, json), TURN)
 }
 
 /// The bytes of a script that ends properly and at once.

@@ -7,12 +7,13 @@ use axum::extract::State;
 use serde_json::{Value, json};
 use tb_config::{Model, Service, effective};
 
-use super::AdminState;
 use super::views::EffectiveView;
+use super::{AdminState, health};
 
 /// `GET /admin/v1/status`
 pub(crate) async fn status(State(state): State<Arc<AdminState>>) -> Json<Value> {
     let snapshot = state.engine.snapshot();
+    let (targets, provider_keys) = health::of(&state.engine);
     let uptime_ms = state.engine.clock().now().unix_ms() - state.started_at.unix_ms();
     Json(json!({
         "schema_version": 1,
@@ -27,6 +28,8 @@ pub(crate) async fn status(State(state): State<Arc<AdminState>>) -> Json<Value> 
         "environment": snapshot.environment,
         "listen": state.public_address.to_string(),
         "admin_listen": state.address.to_string(),
+        "targets": targets,
+        "provider_keys": provider_keys,
     }))
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use tb_core::RequestId;
 
 use super::AdminState;
+use super::explain::ladder;
 use super::fault::AdminFault;
 use super::usage::moment;
 use super::views::AttemptView;
@@ -44,7 +45,8 @@ pub(crate) async fn recent(
     Ok(Json(json!({ "schema_version": 1, "rows": rows })))
 }
 
-/// `GET /admin/v1/requests/{request_id}`: all attempts of one request, in order.
+/// `GET /admin/v1/requests/{request_id}`: all attempts of one request, in order, and what they
+/// mean.
 pub(crate) async fn one(
     State(state): State<Arc<AdminState>>,
     Path(request_id): Path<String>,
@@ -55,5 +57,10 @@ pub(crate) async fn one(
         return Err(AdminFault::NotFound("request"));
     }
     let attempts: Vec<AttemptView> = rows.iter().map(AttemptView::from).collect();
-    Ok(Json(json!({ "schema_version": 1, "request_id": request_id, "attempts": attempts })))
+    Ok(Json(json!({
+        "schema_version": 1,
+        "request_id": request_id,
+        "attempts": attempts,
+        "ladder": ladder(&rows),
+    })))
 }

@@ -7,10 +7,10 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::header::{HeaderValue, X_CONTENT_TYPE_OPTIONS};
 use axum::middleware::{from_fn_with_state, map_response};
 use axum::response::Response;
-use axum::routing::{MethodRouter, get};
+use axum::routing::{MethodRouter, get, post};
 
 use super::fault::AdminFault;
-use super::{AdminState, gate, keys, operations, overview, requests, usage};
+use super::{AdminState, cache, gate, health, keys, operations, overview, requests, usage};
 
 /// The largest request body: a key's description takes a few hundred bytes.
 const MAX_BODY_BYTES: usize = 64 * 1024;
@@ -44,6 +44,9 @@ pub fn routes() -> Vec<Route> {
         route("/admin/v1/config", &["GET"], get(overview::config)),
         route("/admin/v1/services", &["GET"], get(overview::services)),
         route("/admin/v1/models", &["GET"], get(overview::models)),
+        route("/admin/v1/targets", &["GET"], get(health::targets)),
+        route("/admin/v1/cache", &["GET"], get(cache::show)),
+        route("/admin/v1/cache/purge", &["POST"], post(cache::purge)),
         route("/admin/v1/keys", &["GET", "POST"], get(keys::list).post(keys::create)),
         route("/admin/v1/keys/{id}", &["GET", "DELETE"], get(keys::show).delete(keys::revoke)),
         route("/admin/v1/usage", &["GET"], get(usage::sum)),

@@ -234,6 +234,18 @@ pub struct AttemptView {
     pub overhead_us: u32,
     /// The configuration that served it, 16 hexadecimal digits.
     pub config_hash: String,
+    /// `target`, `fallback_model`, `cache`, `stale_cache` or `rules`.
+    pub rung: &'static str,
+    /// Why this attempt was made.
+    pub cause: &'static str,
+    /// Milliseconds that the gateway waited before it.
+    pub waited_ms: u32,
+    /// Which of the provider's keys was used, from 0.
+    pub key_index: Option<u32>,
+    /// What was passed over before it and why, as `provider/model=word;…`.
+    pub passed_over: Option<String>,
+    /// Micro-dollars that an answer from the cache would have cost.
+    pub saved_micro_usd: i64,
 }
 
 impl From<&UsageRow> for AttemptView {
@@ -277,6 +289,12 @@ impl From<&UsageRow> for AttemptView {
             duration_ms: row.duration_ms,
             overhead_us: row.overhead_us,
             config_hash: format!("{:016x}", row.config_hash),
+            rung: row.rung.as_str(),
+            cause: row.cause.as_str(),
+            waited_ms: row.waited_ms,
+            key_index: row.key_index,
+            passed_over: row.passed_over.clone(),
+            saved_micro_usd: row.saved.micro_usd(),
         }
     }
 }

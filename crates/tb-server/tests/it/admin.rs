@@ -73,6 +73,8 @@ impl Admin {
             keys: Arc::new(KeyRing::new(Vec::new(), pepper.clone())),
             journal: Arc::new(journal),
             responses: store.clone(),
+            answers: store.clone(),
+            cache_secret: [9; 32],
             clock: Arc::new(SystemClock),
             metrics: Arc::new(Metrics::new("1.2.3")),
             seed: [1, 2],
@@ -230,6 +232,12 @@ fn row(admin: &Admin) -> UsageRow {
         duration_ms: 12,
         overhead_us: 50,
         config_hash: 7,
+        rung: tb_core::Rung::default(),
+        cause: tb_core::Cause::default(),
+        waited_ms: 0,
+        key_index: None,
+        passed_over: None,
+        saved: NanoUsd(0),
     }
 }
 

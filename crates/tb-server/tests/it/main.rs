@@ -7,11 +7,14 @@
 
 mod accounting;
 mod admin;
+mod admission;
 mod bad_input;
+mod cache;
 mod chat;
 mod connections;
 mod key_directory;
 mod keys;
+mod last_rungs;
 mod responses;
 mod settlement;
 mod stream_ends;

@@ -9,6 +9,9 @@ use crate::chat::config;
 
 const ASK: &str = r#"{"model":"m","stream":true,"input":"hi"}"#;
 
+/// Output: what goes to the client before the end cannot be taken back.
+const DELTA: &str = "event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":0,\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hi\"}\n\n";
+
 /// The last event of a stream, of this kind.
 fn last(kind: &str, status: &str) -> String {
     format!(
@@ -24,7 +27,7 @@ fn the_last_event_tells_how_a_response_ended() {
         ("response.failed", "failed", EndReason::UpstreamError),
     ] {
         for name in [format!("event: {kind}\n"), String::new()] {
-            let event = format!("{name}data: {}\n\n", last(kind, status));
+            let event = format!("{DELTA}{name}data: {}\n\n", last(kind, status));
             let piece = event.clone();
             // The connection stays open: only the event itself can end the stream.
             let provider = FakeProvider::start(move |_| {
@@ -40,6 +43,20 @@ fn the_last_event_tells_how_a_response_ended() {
             assert_eq!(rows[0].usage_source, UsageSource::Provider);
         }
     }
+}
+
+#[test]
+fn a_response_that_failed_before_its_output_is_a_failed_attempt() {
+    let event = format!("data: {}\n\n", last("response.failed", "failed"));
+    let provider = FakeProvider::start(move |_| {
+        FakeReply::stream_head().chunk(std::time::Duration::ZERO, event.as_bytes()).hang()
+    });
+    let once = config(&provider.url()).replace("[models.m]", "[models.m]\nretry.attempts = 2");
+    let app = TestApp::start(&once);
+    let response = app.post("/v1/responses", ASK);
+    assert_eq!((response.status, response.error_code().as_str()), (502, "upstream_exhausted"));
+    let rows = app.rows(&response);
+    assert_eq!((rows.len(), rows[0].usage_source), (2, UsageSource::Provider));
 }
 
 #[test]

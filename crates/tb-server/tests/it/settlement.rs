@@ -49,6 +49,11 @@ fn start_faulty(config: &str, beginnings: usize, on_disk: bool) -> TestApp {
     TestApp::start_with(config, |inner| Arc::new(Faulty { inner, beginnings, on_disk }))
 }
 
+/// One provider behind the model `m`, asked once.
+fn once(url: &str) -> String {
+    config(url).replace("[models.m]", "[models.m]\nretry = { attempts = 1 }")
+}
+
 /// Two providers behind the model `m`, tried in this order.
 fn two(first: &str, second: &str) -> String {
     format!(
@@ -99,7 +104,7 @@ fn an_accepted_request_is_charged_although_its_answer_is_lost() {
 fn an_error_in_the_place_of_a_stream_is_read_as_the_error_it_is() {
     let body = r#"{"error":{"message":"slow","type":"rate_limit_error","code":"rate_limit_exceeded","param":null}}"#;
     let provider = FakeProvider::start(move |_| FakeReply::json(200, body));
-    let app = TestApp::start(&config(&provider.url()));
+    let app = TestApp::start(&once(&provider.url()));
     let ask = ASK.replace("{\"model\"", r#"{"stream":true,"model""#);
     let response = app.post("/v1/chat/completions", &ask);
     assert_eq!((response.status, response.error_code().as_str()), (429, "rate_limit_exceeded"));
@@ -240,18 +245,22 @@ fn a_failed_attempt_stays_the_end_when_no_other_target_can_express_the_request()
     let response = app.post("/v1/chat/completions", &several);
     assert_eq!((response.status, response.error_code().as_str()), (502, "upstream_exhausted"));
     let rows = app.rows(&response);
-    assert_eq!((rows.len(), rows[0].is_final, rows[0].status), (1, true, 503));
+    let last = rows.last().unwrap();
+    assert_eq!((rows.len(), last.is_final, last.status), (3, true, 503));
+    assert_eq!(rows[1].passed_over.as_deref(), Some("b/x=cannot_express"));
+    assert_eq!(last.passed_over.as_deref(), Some("a/x=attempts_spent"));
 }
 
 #[test]
 fn after_several_tries_clients_are_told_not_to_try_again() {
     let first = FakeProvider::start(|_| FakeReply::json(500, "{}"));
     let busy = FakeProvider::start(|_| FakeReply::json(429, "{}"));
-    let app = TestApp::start(&two(&first.url(), &busy.url()));
+    let both = two(&first.url(), &busy.url());
+    let app = TestApp::start(&both.replace("[models.m]", "[models.m]\nretry = { attempts = 2 }"));
     let response = app.post("/v1/chat/completions", ASK);
     assert_eq!((response.status, response.header("retry-after")), (429, Some("1")));
     assert_eq!(response.header("x-should-retry"), Some("false"));
-    let app = TestApp::start(&config(&busy.url()));
+    let app = TestApp::start(&once(&busy.url()));
     let response = app.post("/v1/chat/completions", ASK);
     assert_eq!((response.status, response.header("retry-after")), (429, Some("1")));
     assert_eq!(response.header("x-should-retry"), None);

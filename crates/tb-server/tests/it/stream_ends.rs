@@ -127,7 +127,7 @@ fn a_panic_in_the_middle_of_a_stream_is_our_fault_in_the_row() {
         arrived: Instant::now(),
         arrived_at: app.engine.clock().now(),
     };
-    let body = Box::pin(async { Ok(bytes::Bytes::from_static(ASK.as_bytes())) });
+    let body = Box::pin(async { Ok(bytes::Bytes::from_static(ASK.as_bytes()).into()) });
     let reply = runtime.block_on(serve(&app.engine, PublicRequest { head, body })).unwrap();
     let panicked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         runtime.block_on(async move {

@@ -117,7 +117,8 @@ fn the_responses_api_ends_a_cut_stream_with_its_own_error_event() {
     let provider = FakeProvider::start(|_| {
         FakeReply::stream_head().chunk(
             Duration::ZERO,
-            b"event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"model\":\"gpt-x-2026-01-01\"}}\n\n",
+            b"event: response.created\ndata: {\"type\":\"response.created\",\"sequence_number\":0,\"response\":{\"id\":\"resp_1\",\"model\":\"gpt-x-2026-01-01\"}}\n\n\
+            event: response.output_text.delta\ndata: {\"type\":\"response.output_text.delta\",\"sequence_number\":1,\"item_id\":\"m\",\"output_index\":0,\"content_index\":0,\"delta\":\"Hi\"}\n\n",
         )
     });
     let app = TestApp::start(&config(&provider.url()));
@@ -137,15 +138,21 @@ fn a_stream_cut_at_any_byte_is_settled_once_and_never_looks_whole() {
         let piece = &bytes.as_bytes()[..place.load(Ordering::Acquire)];
         FakeReply::stream_head().chunk(Duration::ZERO, piece)
     });
-    let app = TestApp::start(&config(&provider.url()));
+    let once = config(&provider.url()).replace("[models.m]", "[models.m]\nretry.attempts = 1");
+    let app = TestApp::start(&once);
     let mut last_output = 0;
     for position in (1..=whole.len()).step_by(3) {
+        // Half of the answers are whole, so that the provider stays in use.
+        cut.store(whole.len(), Ordering::Release);
+        assert!(app.post("/v1/chat/completions", ASK).text().contains("[DONE]"));
         cut.store(position, Ordering::Release);
         let response = app.post("/v1/chat/completions", ASK);
         let text = response.text();
         let rows = app.rows(&response);
         assert_eq!(rows.len(), 1, "cut at {position}");
-        let failed = text.contains(r#"data: {"error":"#);
+        // Before the first output the error is an answer of its own, later it is an event.
+        let failed = text.contains(r#"{"error":"#);
+        assert_eq!(failed && !text.contains("Hel"), response.status == 502, "cut at {position}");
         assert_eq!(failed, !text.contains("[DONE]"), "cut at {position}: {text}");
         assert_eq!(failed, rows[0].end_reason == EndReason::UpstreamError, "cut at {position}");
         // A provider that gave a finish reason has said all there is of the text.

@@ -12,6 +12,8 @@ use std::os::unix::fs::FileExt;
 use tb_core::RequestId;
 use tb_core::ports::{JournalEntry, JournalRecord, StoreError};
 
+use super::version_1;
+
 /// Bytes before the payload.
 const HEADER: usize = 8;
 
@@ -19,8 +21,9 @@ const HEADER: usize = 8;
 const ALIGNMENT: usize = 8;
 
 /// The version of the payload: to be raised with every change to `JournalRecord`, `UsageRow`
-/// or `ResponseBinding`, because postcard does not describe itself.
-const PAYLOAD_VERSION: u8 = 1;
+/// or `ResponseBinding`, because postcard does not describe itself. The shape before goes to a
+/// module like [`version_1`], so that no update of the program loses a row.
+const PAYLOAD_VERSION: u8 = 2;
 
 /// The most bytes that a record may take. Rows are a few hundred; a client that sends an
 /// endless user name must not fill the journal.
@@ -82,18 +85,20 @@ const fn padded(length: usize) -> usize {
     (HEADER + length).next_multiple_of(ALIGNMENT)
 }
 
-/// The record in a payload; `None` when it is of another version or not one at all.
+/// The record in a payload; `None` when it is of an unknown version or not one at all.
 pub(super) fn decode(payload: &[u8]) -> Option<JournalRecord> {
-    match payload.split_first() {
-        Some((&PAYLOAD_VERSION, body)) => postcard::from_bytes(body).ok(),
+    match payload.split_first()? {
+        (&PAYLOAD_VERSION, body) => postcard::from_bytes(body).ok(),
+        (&version_1::VERSION, body) => version_1::decode(body),
         _ => None,
     }
 }
 
 /// What the record in a payload is about. Reads the variant and the first three fields of
-/// `UsageRow`, which stand first in the encoding; a test holds the two together.
+/// `UsageRow`, which stand first in the encoding of every version; a test holds the two
+/// together.
 pub(super) fn subject(payload: &[u8]) -> Option<Subject> {
-    let (&PAYLOAD_VERSION, body) = payload.split_first()? else {
+    let (&(PAYLOAD_VERSION | version_1::VERSION), body) = payload.split_first()? else {
         return None;
     };
     let (variant, rest) = postcard::take_from_bytes::<u32>(body).ok()?;
@@ -195,7 +200,10 @@ fn checked_payload(frame: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use tb_core::ports::ResponseBinding;
-    use tb_core::{Cost, EndReason, Surface, Timestamp, TokenCounts, UsageRow, UsageSource};
+    use tb_core::{
+        Cause, Cost, EndReason, NanoUsd, Rung, Surface, Timestamp, TokenCounts, UsageRow,
+        UsageSource,
+    };
 
     use super::*;
 
@@ -226,6 +234,12 @@ mod tests {
             duration_ms: 0,
             overhead_us: 0,
             config_hash: 0,
+            rung: Rung::StaleCache,
+            cause: Cause::AllUnhealthy,
+            waited_ms: 5,
+            key_index: Some(u32::MAX),
+            passed_over: Some("p/m=breaker_open".to_owned()),
+            saved: NanoUsd(-9),
         }
     }
 
@@ -257,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn decodes_what_it_encoded_and_nothing_of_another_version() {
+    fn decodes_what_it_encoded_and_nothing_of_an_unknown_version() {
         let record = JournalRecord::Ended(row(3, 2));
         let mut payload = payload_of(&record);
         assert_eq!(decode(&payload), Some(record));

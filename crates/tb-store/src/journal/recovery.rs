@@ -1,10 +1,12 @@
-//! What a start finds in the journal: segments, and attempts that never ended.
+//! What a start finds in the journal: segments, and requests without a last word.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 use tb_core::ports::{JournalRecord, StoreError};
-use tb_core::{EndReason, RequestId, UsageRow};
+use tb_core::{
+    Cause, Cost, EndReason, NanoUsd, RequestId, Rung, TokenCounts, UsageRow, UsageSource,
+};
 
 use super::open_attempts::{Change, OpenAttempts};
 use super::record::{AttemptKey, Records, decode, subject};
@@ -75,9 +77,9 @@ fn scan_segment(segment: &Segment, open: &mut OpenAttempts) -> Result<u64, Store
     Ok(segment.base + records.offset())
 }
 
-/// The rows with which the open attempts are settled: what was known when they began stands,
-/// and the last attempt of each request counts as the one that the client saw. One that had
-/// ended, and after which none began, keeps its own end.
+/// The rows with which open requests are settled: one for each attempt that never ended, as it
+/// was known when it began, the last of which counts as what the client saw. Where the last
+/// attempt did end, its row stands, and the request gets a row of its own.
 pub(super) fn crash_rows(found: &Found) -> Vec<UsageRow> {
     let mut places: Vec<(AttemptKey, u64)> = found.open.iter().collect();
     places.sort_unstable();
@@ -86,19 +88,48 @@ pub(super) fn crash_rows(found: &Found) -> Vec<UsageRow> {
         last_attempts.insert(*request, *attempt);
     }
     let rows = places.into_iter().filter_map(|((request, attempt), position)| {
-        let mut row = match read(&found.segments, position)? {
-            JournalRecord::Begun(mut row) => {
-                row.end_reason = EndReason::Crash;
-                row.duration_ms = 0;
-                row
-            }
-            JournalRecord::Ended(row) => row,
-            JournalRecord::Bound(_) | JournalRecord::Unbound(..) => return None,
-        };
-        row.is_final = last_attempts.get(&request) == Some(&attempt);
-        Some(row)
+        let is_last = last_attempts.get(&request) == Some(&attempt);
+        match read(&found.segments, position)? {
+            JournalRecord::Begun(row) => Some(UsageRow {
+                end_reason: EndReason::Crash,
+                duration_ms: 0,
+                is_final: is_last,
+                ..row
+            }),
+            JournalRecord::Ended(row) if is_last => Some(last_word_after(row)),
+            JournalRecord::Ended(_) | JournalRecord::Bound(_) | JournalRecord::Unbound(..) => None,
+        }
     });
     rows.collect()
+}
+
+/// The last row of a request whose attempt `ended` was followed by none: nothing was sent any
+/// more, and the client got no answer.
+fn last_word_after(ended: UsageRow) -> UsageRow {
+    UsageRow {
+        attempt: ended.attempt.saturating_add(1),
+        is_final: true,
+        started_at: ended.started_at.plus_ms(i64::from(ended.duration_ms)),
+        provider: None,
+        model_resolved: None,
+        model_served: None,
+        status: 0,
+        error_code: None,
+        end_reason: EndReason::Crash,
+        usage_source: UsageSource::None,
+        tokens: TokenCounts::default(),
+        cost: Cost::Free,
+        ttft_ms: None,
+        duration_ms: 0,
+        overhead_us: 0,
+        rung: Rung::default(),
+        cause: Cause::default(),
+        waited_ms: 0,
+        key_index: None,
+        passed_over: None,
+        saved: NanoUsd(0),
+        ..ended
+    }
 }
 
 fn read(segments: &VecDeque<Segment>, position: u64) -> Option<JournalRecord> {

@@ -14,8 +14,8 @@ use super::segment::{ActiveSegment, HEADER_BYTES, Spare};
 use super::shared::{Appender, Shared};
 
 /// What an end has more than its beginning: the model that was served, an error's code, the
-/// binding of a response.
-const MORE_BYTES: u64 = 512;
+/// binding of a response, and what was passed over up to the last rung.
+const MORE_BYTES: u64 = 2048;
 
 /// Spare segments and what they are kept for.
 #[derive(Default)]
@@ -38,6 +38,11 @@ impl Room {
     pub(super) fn reserve(&mut self, request: RequestId, reserve: u64) {
         let before = self.reserves.insert(request, reserve).unwrap_or(0);
         self.reserved = self.reserved.saturating_sub(before).saturating_add(reserve);
+    }
+
+    /// Whether room is kept for a request.
+    pub(super) fn is_kept_for(&self, request: RequestId) -> bool {
+        self.reserves.contains_key(&request)
     }
 
     /// Gives back what was kept for a request.

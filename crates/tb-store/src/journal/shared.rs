@@ -31,11 +31,12 @@ pub(super) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 pub(super) enum Claim {
     /// New work, whose end needs room as well: refused when the journal or the disk is full.
     Begin(RequestId),
-    /// A request that was refused: must not eat the room that is kept for running ones.
+    /// A request for which nothing was sent: must not eat the room that is kept for running ones.
     Refused,
     /// Something about running work: uses the room that was kept for it.
     Running,
-    /// The last word about a request: as above, and no more room is kept for it.
+    /// The last word about a request: as above, and no more room is kept for it. Where none is
+    /// kept, because nothing was sent for it, it is as [`Claim::Refused`].
     Last(RequestId),
     /// The journal's own house-keeping: refused when the disk is full.
     Own,
@@ -163,12 +164,13 @@ impl Shared {
                 self.check_backlog(appender, frame.len())?;
                 self.make_room(appender, frame.len(), Room::reserve_for(frame.len()))?;
             }
-            Claim::Refused => {
+            Claim::Last(request) if appender.room.is_kept_for(request) => {}
+            Claim::Refused | Claim::Last(_) => {
                 self.check_backlog(appender, frame.len())?;
                 self.make_room(appender, frame.len(), 0)?;
             }
             Claim::Own => self.make_room(appender, frame.len(), 0)?,
-            Claim::Running | Claim::Last(_) => {}
+            Claim::Running => {}
         }
         if !appender.active.has_room(frame.len()) {
             self.roll(appender)?;

@@ -111,7 +111,8 @@ fn read_key(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
     })
 }
 
-fn from_json<T: DeserializeOwned>(column: usize, json: &str) -> rusqlite::Result<T> {
+/// The value of a column that holds JSON.
+pub(super) fn from_json<T: DeserializeOwned>(column: usize, json: &str) -> rusqlite::Result<T> {
     serde_json::from_str(json).map_err(|fault| {
         rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(fault))
     })

@@ -13,22 +13,67 @@ const REMEMBERED: usize = 16_384;
 /// comparing a few short texts costs less than hashing one.
 const LATEST: usize = 16;
 
+/// Columns of a row that hold names.
+const COLUMNS: usize = 12;
+
+/// A name and its id.
+type Name = (Arc<str>, i64);
+
 /// The ids of names that were used lately.
 #[derive(Default)]
 pub(super) struct Names {
     ids: HashMap<Box<str>, i64>,
-    latest: VecDeque<(Box<str>, i64)>,
+    latest: VecDeque<Name>,
+    /// What each column held in the row before: mostly it holds the same again.
+    before: [Option<Name>; COLUMNS],
+}
+
+/// The names of one row, to be asked for in the order of its columns.
+pub(super) struct RowNames<'n> {
+    names: &'n mut Names,
+    connection: &'n Connection,
+    column: usize,
+}
+
+impl RowNames<'_> {
+    /// The id of the next column's name, which gets one if it has none.
+    pub(super) fn id(&mut self, text: &str) -> rusqlite::Result<i64> {
+        self.optional_id(Some(text)).map(Option::unwrap_or_default)
+    }
+
+    /// [`Self::id`] of a name that may be absent.
+    pub(super) fn optional_id(&mut self, text: Option<&str>) -> rusqlite::Result<Option<i64>> {
+        let column = self.column;
+        self.column += 1;
+        text.map(|text| self.names.id(self.connection, column, text)).transpose()
+    }
 }
 
 impl Names {
-    /// The id of a name, which gets one if it has none.
-    pub(super) fn id(&mut self, connection: &Connection, text: &str) -> rusqlite::Result<i64> {
-        if let Some((_, id)) = self.latest.iter().find(|(latest, _)| **latest == *text) {
+    /// The names of the next row.
+    pub(super) const fn row<'n>(&'n mut self, connection: &'n Connection) -> RowNames<'n> {
+        RowNames { names: self, connection, column: 0 }
+    }
+
+    fn id(&mut self, connection: &Connection, column: usize, text: &str) -> rusqlite::Result<i64> {
+        if let Some(Some((before, id))) = self.before.get(column)
+            && **before == *text
+        {
             return Ok(*id);
         }
-        let id = self.id_of_any(connection, text)?;
-        self.latest.truncate(LATEST - 1);
-        self.latest.push_front((text.into(), id));
+        let name = match self.latest.iter().find(|(latest, _)| **latest == *text) {
+            Some(name) => name.clone(),
+            None => {
+                let name: Name = (text.into(), self.id_of_any(connection, text)?);
+                self.latest.truncate(LATEST - 1);
+                self.latest.push_front(name.clone());
+                name
+            }
+        };
+        let id = name.1;
+        if let Some(before) = self.before.get_mut(column) {
+            *before = Some(name);
+        }
         Ok(id)
     }
 
@@ -53,19 +98,11 @@ impl Names {
         Ok(id)
     }
 
-    /// [`Self::id`] of a name that may be absent.
-    pub(super) fn optional_id(
-        &mut self,
-        connection: &Connection,
-        text: Option<&str>,
-    ) -> rusqlite::Result<Option<i64>> {
-        text.map(|text| self.id(connection, text)).transpose()
-    }
-
     /// Forgets everything remembered, after a transaction that was undone.
     pub(super) fn forget(&mut self) {
         self.ids.clear();
         self.latest.clear();
+        self.before = Default::default();
     }
 }
 

@@ -2,8 +2,8 @@
 
 use rusqlite::{CachedStatement, Connection, Row, params};
 use tb_core::{
-    Cost, EndReason, KeyId, NanoUsd, RequestId, Surface, Timestamp, TokenCounts, UsageRow,
-    UsageSource,
+    Cause, Cost, EndReason, KeyId, NanoUsd, RequestId, Rung, Surface, Timestamp, TokenCounts,
+    UsageRow, UsageSource,
 };
 
 use super::names::{Names, Texts};
@@ -13,12 +13,12 @@ pub(super) const COLUMNS: &str = "request_id, attempt, is_final, stream, started
      key_id, purpose, user, surface, provider, model_requested, model_resolved, model_served, \
      status, error_code, end_reason, usage_source, input_fresh, cache_read, cache_write, \
      cache_write_1h, output_visible, reasoning, cost_kind, cost_nano_usd, price_version, ttft_ms, \
-     duration_ms, overhead_us, config_hash";
+     duration_ms, overhead_us, config_hash, ladder, waited_ms, passed_over, saved_nano_usd";
 
 /// The statement for [`insert`].
 pub(super) const INSERT: &str = "INSERT OR REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
      ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, \
-     ?27, ?28, ?29, ?30, ?31)";
+     ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)";
 
 /// The codes of `cost_kind`, as the sums use them too.
 pub(super) const MEASURED: i64 = 0;
@@ -37,23 +37,24 @@ pub(super) fn insert(
     row: &UsageRow,
 ) -> rusqlite::Result<()> {
     let (cost_kind, cost_nano_usd) = cost_columns(row.cost);
+    let mut names = names.row(connection);
     statement.execute(params![
         row.request_id.0.to_be_bytes(),
         row.attempt,
         row.is_final,
         row.stream,
         row.started_at.unix_ms(),
-        names.id(connection, row.service.as_str())?,
-        names.optional_id(connection, row.key_id.as_ref().map(KeyId::as_str))?,
-        names.id(connection, row.purpose.as_str())?,
-        names.optional_id(connection, row.user.as_deref())?,
-        names.id(connection, row.surface.label())?,
-        names.optional_id(connection, row.provider.as_ref().map(|name| name.as_str()))?,
-        names.id(connection, row.model_requested.as_str())?,
-        names.optional_id(connection, row.model_resolved.as_ref().map(|name| name.as_str()))?,
-        names.optional_id(connection, row.model_served.as_deref())?,
+        names.id(row.service.as_str())?,
+        names.optional_id(row.key_id.as_ref().map(KeyId::as_str))?,
+        names.id(row.purpose.as_str())?,
+        names.optional_id(row.user.as_deref())?,
+        names.id(row.surface.label())?,
+        names.optional_id(row.provider.as_ref().map(|name| name.as_str()))?,
+        names.id(row.model_requested.as_str())?,
+        names.optional_id(row.model_resolved.as_ref().map(|name| name.as_str()))?,
+        names.optional_id(row.model_served.as_deref())?,
         row.status,
-        names.optional_id(connection, row.error_code.as_deref())?,
+        names.optional_id(row.error_code.as_deref())?,
         end_reason_code(row.end_reason),
         usage_source_code(row.usage_source),
         bounded(row.tokens.input_fresh),
@@ -64,11 +65,15 @@ pub(super) fn insert(
         bounded(row.tokens.reasoning),
         cost_kind,
         cost_nano_usd,
-        names.id(connection, &row.price_version)?,
+        names.id(&row.price_version)?,
         row.ttft_ms,
         row.duration_ms,
         row.overhead_us,
         row.config_hash.cast_signed(),
+        ladder_code(row.rung, row.cause, row.key_index),
+        row.waited_ms,
+        names.optional_id(row.passed_over.as_deref())?,
+        row.saved.0,
     ])?;
     Ok(())
 }
@@ -84,6 +89,7 @@ pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<Usa
         reasoning: count(row, 23)?,
     };
     let key_id = texts.optional(row.get(6)?)?;
+    let (rung, cause, key_index) = ladder_of(row.get(31)?)?;
     let surface = texts.text(row.get(9)?)?;
     Ok(UsageRow {
         request_id: RequestId(u128::from_be_bytes(row.get(0)?)),
@@ -114,11 +120,17 @@ pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<Usa
         duration_ms: row.get(28)?,
         overhead_us: row.get(29)?,
         config_hash: row.get::<_, i64>(30)?.cast_unsigned(),
+        rung,
+        cause,
+        waited_ms: row.get(32)?,
+        key_index,
+        passed_over: texts.optional(row.get(33)?)?.map(|text| text.as_ref().to_owned()),
+        saved: NanoUsd(row.get(34)?),
     })
 }
 
 /// A count as SQLite's signed integer; nothing real comes near the end of its range.
-fn bounded(count: u64) -> i64 {
+pub(super) fn bounded(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
@@ -145,7 +157,48 @@ fn cost_of(kind: i64, amount: i64) -> rusqlite::Result<Cost> {
     }
 }
 
-/// Codes are for ever: a new reason takes the next number.
+/// The place on the ladder in one column, which costs a third of three: the rung in bits 0 to
+/// 3, the cause in bits 4 to 7, and one more than the index of the key above them.
+fn ladder_code(rung: Rung, cause: Cause, key_index: Option<u32>) -> i64 {
+    let key = key_index.map_or(0, |index| i64::from(index) + 1);
+    key << 8 | cause_code(cause) << 4 | rung_code(rung)
+}
+
+fn ladder_of(code: i64) -> rusqlite::Result<(Rung, Cause, Option<u32>)> {
+    let rung = Rung::ALL.into_iter().find(|rung| rung_code(*rung) == code & 15);
+    let cause = Cause::ALL.into_iter().find(|cause| cause_code(*cause) == code >> 4 & 15);
+    match (rung, cause, code >> 8) {
+        (Some(rung), Some(cause), 0) => Ok((rung, cause, None)),
+        (Some(rung), Some(cause), key) => match u32::try_from(key - 1) {
+            Ok(index) => Ok((rung, cause, Some(index))),
+            Err(_) => Err(unknown(31, "ladder")),
+        },
+        _ => Err(unknown(31, "ladder")),
+    }
+}
+
+/// Codes are for ever, like those of causes and reasons below: a new one takes the next number.
+const fn rung_code(rung: Rung) -> i64 {
+    match rung {
+        Rung::Target => 0,
+        Rung::FallbackModel => 1,
+        Rung::Cache => 2,
+        Rung::StaleCache => 3,
+        Rung::Rules => 4,
+    }
+}
+
+const fn cause_code(cause: Cause) -> i64 {
+    match cause {
+        Cause::First => 0,
+        Cause::NextTarget => 1,
+        Cause::Retry => 2,
+        Cause::NextKey => 3,
+        Cause::FallbackModel => 4,
+        Cause::AllUnhealthy => 5,
+    }
+}
+
 const fn end_reason_code(reason: EndReason) -> i64 {
     match reason {
         EndReason::Complete => COMPLETE,

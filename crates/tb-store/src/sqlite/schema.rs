@@ -6,7 +6,10 @@ use tb_core::ports::StoreError;
 use super::failed;
 
 /// Each script leads from the version before it to its own, counted from 1.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/sqlite/0001_init.sql")];
+const MIGRATIONS: [&str; 2] = [
+    include_str!("../../migrations/sqlite/0001_init.sql"),
+    include_str!("../../migrations/sqlite/0002_ladder.sql"),
+];
 
 /// Brings the schema to the newest version, in one transaction.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

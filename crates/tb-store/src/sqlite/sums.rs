@@ -40,7 +40,7 @@ fn statement(by: &[GroupBy]) -> String {
     let estimated = format!("CASE cost_kind WHEN {ESTIMATED} THEN cost_nano_usd ELSE 0 END");
     let sums = [
         "COALESCE(SUM(is_final), 0)".to_owned(),
-        "COALESCE(SUM(attempt > 0), 0)".to_owned(),
+        "COALESCE(SUM(provider IS NOT NULL), 0)".to_owned(),
         format!("COALESCE(SUM(is_final AND (status >= 400 OR end_reason <> {COMPLETE})), 0)"),
         format!("COALESCE(SUM(cost_kind = {UNPRICED}), 0)"),
         wide_sum("input_fresh"),
@@ -51,6 +51,7 @@ fn statement(by: &[GroupBy]) -> String {
         wide_sum("reasoning"),
         wide_sum(&measured),
         wide_sum(&estimated),
+        wide_sum("saved_nano_usd"),
     ];
     let selected: Vec<&str> =
         columns.iter().copied().chain(sums.iter().map(String::as_str)).collect();
@@ -114,7 +115,7 @@ fn read(row: &Row<'_>, by: &[GroupBy], texts: &mut Texts<'_>) -> rusqlite::Resul
         reasoning_tokens: tokens(5)?,
         cost: amount(6)?,
         estimated_cost: amount(7)?,
-        saved: NanoUsd::default(),
+        saved: amount(8)?,
     })
 }
 

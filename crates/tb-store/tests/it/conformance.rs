@@ -2,8 +2,8 @@
 
 use tb_core::ports::{GroupBy, StoreError, UsageQuery, UsageSum};
 use tb_core::{
-    Cost, EndReason, KeyId, KeyRecord, NanoUsd, RequestId, Surface, Timestamp, TokenCounts,
-    UsageRow, UsageSource,
+    Cause, Cost, EndReason, KeyId, KeyRecord, NanoUsd, RequestId, Rung, Surface, Timestamp,
+    TokenCounts, UsageRow, UsageSource,
 };
 use tb_store::{Durability, StorageAddress, Stores, connect};
 
@@ -34,6 +34,8 @@ macro_rules! on_every_back_end {
     };
 }
 
+pub(crate) use on_every_back_end;
+
 on_every_back_end!(
     gives_back_the_rows_it_took,
     replaces_a_row_that_comes_again,
@@ -43,6 +45,7 @@ on_every_back_end!(
     sums_by_every_column,
     sums_a_span_of_time,
     counts_failures_and_unpriced_attempts,
+    counts_own_answers_as_requests_and_not_as_attempts,
     keeps_measured_and_estimated_cost_apart,
     survives_hostile_counts,
     orders_days_by_time_and_the_rest_by_cost,
@@ -56,7 +59,7 @@ on_every_back_end!(
     forgets_a_binding_of_its_tenant_only,
 );
 
-fn connected(address: &StorageAddress) -> Stores {
+pub(crate) fn connected(address: &StorageAddress) -> Stores {
     connect(address, Durability::Process).unwrap()
 }
 
@@ -128,6 +131,12 @@ fn gives_back_extreme_values(stores: &Stores) {
             ttft_ms: None,
             duration_ms: u32::MAX,
             overhead_us: u32::MAX,
+            rung: Rung::ALL[usize::try_from(number).unwrap() % 5],
+            cause: Cause::ALL[usize::try_from(number).unwrap() % 6],
+            waited_ms: u32::MAX,
+            key_index: [None, Some(0), Some(u32::MAX)][usize::try_from(number).unwrap() % 3],
+            passed_over: Some("openai/gpt=breaker_open;'; DROP TABLE names".to_owned()),
+            saved: NanoUsd(i64::MIN),
             ..row(number, 1)
         };
         stores.usage.append(std::slice::from_ref(&bare), 1).unwrap();
@@ -199,13 +208,43 @@ fn counts_failures_and_unpriced_attempts(stores: &Stores) {
         UsageRow { status: 429, is_final: false, ..row(1, 1) },
         UsageRow { status: 200, end_reason: EndReason::ClientGone, ..row(1, 2) },
         UsageRow { status: 400, cost: Cost::Unpriced, ..row(2, 1) },
-        UsageRow { cost: Cost::Free, attempt: 0, end_reason: EndReason::Limit, ..row(3, 1) },
+        UsageRow {
+            cost: Cost::Free,
+            attempt: 0,
+            provider: None,
+            end_reason: EndReason::Limit,
+            ..row(3, 1)
+        },
         row(4, 1),
     ];
     stores.usage.append(&rows, 1).unwrap();
     let all = &sum(stores, &[])[0];
     assert_eq!((all.requests, all.attempts, all.errors), (4, 4, 3));
     assert_eq!(all.unpriced_requests, 1);
+}
+
+fn counts_own_answers_as_requests_and_not_as_attempts(stores: &Stores) {
+    let own = |number, attempt, rung, saved| UsageRow {
+        provider: None,
+        model_resolved: None,
+        rung,
+        cost: Cost::Free,
+        saved: NanoUsd(saved),
+        ..row(number, attempt)
+    };
+    let rows = [
+        own(1, 0, Rung::Cache, 400),
+        UsageRow { status: 503, is_final: false, ..row(2, 1) },
+        own(2, 2, Rung::StaleCache, 50),
+        UsageRow { model_requested: "translate".into(), ..own(3, 1, Rung::Rules, 0) },
+    ];
+    stores.usage.append(&rows, 1).unwrap();
+    let all = &sum(stores, &[])[0];
+    assert_eq!((all.requests, all.attempts, all.errors), (3, 1, 0));
+    assert_eq!(all.saved, NanoUsd(450));
+    let by_model = sum(stores, &[GroupBy::Model]);
+    assert_eq!(by_model[0].group, ["support"]);
+    assert_eq!((by_model[0].saved, by_model[1].saved), (NanoUsd(450), NanoUsd(0)));
 }
 
 fn keeps_measured_and_estimated_cost_apart(stores: &Stores) {
@@ -222,13 +261,14 @@ fn survives_hostile_counts(stores: &Stores) {
         .map(|number| UsageRow {
             tokens,
             cost: Cost::Measured(NanoUsd(i64::MAX)),
+            saved: NanoUsd(i64::MAX),
             ..row(number, 1)
         })
         .collect();
     stores.usage.append(&rows, 1).unwrap();
     let all = &sum(stores, &[])[0];
     assert_eq!((all.input_tokens, all.reasoning_tokens), (u64::MAX, u64::MAX));
-    assert_eq!(all.cost, NanoUsd(i64::MAX));
+    assert_eq!((all.cost, all.saved), (NanoUsd(i64::MAX), NanoUsd(i64::MAX)));
 }
 
 fn orders_days_by_time_and_the_rest_by_cost(stores: &Stores) {

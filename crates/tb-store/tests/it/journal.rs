@@ -1,13 +1,14 @@
 //! The journal: nothing appended is lost, nothing is stored twice.
 
+use std::collections::HashSet;
 use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use proptest::prelude::*;
-use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageStore};
-use tb_core::{EndReason, UsageRow, UsageSource};
+use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageQuery, UsageStore};
+use tb_core::{Cost, EndReason, NanoUsd, RequestId, Rung, TokenCounts, UsageRow, UsageSource};
 use tb_store::{Durability, JournalSettings, MemoryStore, MmapJournal};
 
 use crate::support::{Stubborn, begun, binding, photograph, row, segment_files};
@@ -340,14 +341,58 @@ fn keeps_the_segments_of_attempts_that_nobody_ended() {
     assert_eq!(rows(&store)[0].end_reason, EndReason::Crash);
 }
 
-#[test]
-fn an_attempt_that_none_followed_becomes_the_last_word() {
-    let failed = |number, attempt| UsageRow {
+/// The row that settles a request after its attempt before.
+fn crash_after(row: &UsageRow) -> UsageRow {
+    UsageRow {
+        attempt: row.attempt + 1,
+        is_final: true,
+        started_at: row.started_at.plus_ms(i64::from(row.duration_ms)),
+        provider: None,
+        model_resolved: None,
+        model_served: None,
+        status: 0,
+        error_code: None,
+        end_reason: EndReason::Crash,
+        usage_source: UsageSource::None,
+        tokens: TokenCounts::default(),
+        cost: Cost::Free,
+        ttft_ms: None,
+        duration_ms: 0,
+        overhead_us: 0,
+        key_index: None,
+        passed_over: None,
+        ..row.clone()
+    }
+}
+
+fn failed(number: u64, attempt: u32) -> UsageRow {
+    UsageRow {
         is_final: false,
         status: 503,
         end_reason: EndReason::UpstreamError,
+        key_index: Some(1),
+        passed_over: Some("openai/small=breaker_open".to_owned()),
         ..row(number, attempt)
-    };
+    }
+}
+
+/// The last word of a request that the gateway answered itself.
+fn own_answer(number: u64, attempt: u32) -> UsageRow {
+    UsageRow {
+        provider: None,
+        model_resolved: None,
+        model_served: None,
+        rung: Rung::StaleCache,
+        cost: Cost::Free,
+        usage_source: UsageSource::None,
+        tokens: TokenCounts::default(),
+        saved: NanoUsd(1_000),
+        ..row(number, attempt)
+    }
+}
+
+#[test]
+fn a_request_that_died_between_two_attempts_gets_one_last_word() {
     let picture = journal_killed_after(&[
         JournalRecord::Begun(begun(1, 1)),
         JournalRecord::Ended(failed(1, 1)),
@@ -358,13 +403,101 @@ fn an_attempt_that_none_followed_becomes_the_last_word() {
         JournalRecord::Ended(failed(3, 1)),
         JournalRecord::Ended(UsageRow { is_final: true, ..failed(3, 1) }),
     ]);
+    let store = Arc::new(MemoryStore::new());
+    let journal = open(picture.path(), &store);
+    assert_eq!(journal.settled_as_crash(), 2);
+    journal.flush().unwrap();
+    let second_picture = photograph(picture.path());
+    drop(journal);
     let expected = [
-        UsageRow { is_final: true, ..failed(1, 1) },
+        failed(1, 1),
+        crash_after(&failed(1, 1)),
         failed(2, 1),
         begun(2, 2),
         UsageRow { is_final: true, ..failed(3, 1) },
     ];
-    assert_eq!(rows_after_a_start(picture.path()), expected);
+    assert_eq!(rows(&store), expected);
+    assert_eq!(store.sum(&UsageQuery::default()).unwrap()[0].requests, 3);
+
+    // Killed again right after the settlement: there is nothing left to settle.
+    let journal = open(second_picture.path(), &store);
+    assert_eq!(journal.settled_as_crash(), 0);
+    drop(journal);
+    assert_eq!(rows(&store), expected);
+}
+
+#[test]
+fn an_own_answer_ends_a_request_with_and_without_attempts_before() {
+    let story = [
+        JournalRecord::Ended(own_answer(1, 1)),
+        JournalRecord::Begun(begun(2, 1)),
+        JournalRecord::Ended(failed(2, 1)),
+        JournalRecord::Begun(begun(2, 2)),
+        JournalRecord::Ended(failed(2, 2)),
+        JournalRecord::Ended(own_answer(2, 3)),
+        JournalRecord::Ended(own_answer(3, 0)),
+    ];
+    let whole = [own_answer(1, 1), failed(2, 1), failed(2, 2), own_answer(2, 3), own_answer(3, 0)];
+    assert_eq!(rows_after_a_start(journal_killed_after(&story).path()), whole);
+    // Wherever it dies, each request that is known at all has exactly one last word.
+    for length in 1..story.len() {
+        let found = rows_after_a_start(journal_killed_after(&story[..length]).path());
+        let requests: HashSet<_> = found.iter().map(|row| row.request_id).collect();
+        let last_words: Vec<_> =
+            found.iter().filter(|row| row.is_final).map(|row| row.request_id).collect();
+        assert_eq!(last_words.len(), requests.len(), "killed after {length}: {found:?}");
+        assert_eq!(last_words.iter().copied().collect::<HashSet<_>>(), requests);
+    }
+}
+
+#[test]
+fn an_own_answer_takes_no_room_that_is_kept_for_running_requests() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Arc::new(MemoryStore::new());
+    let stubborn = Stubborn::new(store.clone());
+    let mut settings = settings(directory.path());
+    settings.max_segments = 1;
+    let journal = MmapJournal::open(settings, stubborn.clone(), store).unwrap();
+    journal.append((&JournalRecord::Begun(begun(0, 1))).into()).unwrap();
+    let refused = (1..10_000).find_map(|number| {
+        journal.append((&JournalRecord::Ended(own_answer(number, 1))).into()).err()
+    });
+    assert!(matches!(refused, Some(StoreError::Full(_))));
+    journal.append((&JournalRecord::Ended(failed(0, 1))).into()).unwrap();
+    journal.append((&JournalRecord::Ended(own_answer(0, 2))).into()).unwrap();
+    stubborn.refuses.store(false, Ordering::Relaxed);
+}
+
+/// A payload as the version before wrote it: a beginning of `small-1` for `bot`.
+const BEGUN_IN_VERSION_1: &[u8] = b"\x01\x00\x90\x9e\xb8\xe8\xc0\xe1\x82\x85\x89\x90\x9c\xb0\
+    \xd0\x80\xc1\x81\x82\x02\x02\x01\xf6\xf9\xb2\xe5\xbd\x68\x03bot\x01\x08abcdEF12\x07general\
+    \x01\x06user-1\x00\x01\x01\x06vendor\x07support\x01\x07small-1\x01\x07small-1\xad\x03\x01\
+    \x0arate_limit\x02\x02\x64\x14\x03\x04\xf4\x03\x06\x01\x0d\x0a2026-11-23\x01\x78\xc1\x0a\x43\
+    \xe7\x8a\x8d\x89\xf0\xdd\xef\xd6\xde\x01";
+
+#[test]
+fn settles_what_the_version_before_left_open() {
+    let picture = journal_killed_after(&[JournalRecord::Ended(row(1, 1))]);
+    let segment = &segment_files(picture.path())[0];
+    let (_, _, end) = frames(segment)[0];
+    let length = u32::try_from(BEGUN_IN_VERSION_1.len()).unwrap();
+    let mut frame = length.to_le_bytes().to_vec();
+    frame.extend(crc32c::crc32c(BEGUN_IN_VERSION_1).to_le_bytes());
+    frame.extend(BEGUN_IN_VERSION_1);
+    std::fs::File::options().write(true).open(segment).unwrap().write_all_at(&frame, end).unwrap();
+
+    let store = Arc::new(MemoryStore::new());
+    let journal = open(picture.path(), &store);
+    assert_eq!(journal.settled_as_crash(), 1);
+    journal.close().unwrap();
+    let found = rows(&store);
+    assert_eq!(found.len(), 2);
+    assert_eq!(found[0], row(1, 1));
+    let id = RequestId(0x0102_0304_0506_0708_090A_0B0C_0D0E_0F10);
+    let settled = &found[1];
+    assert_eq!((settled.request_id, settled.attempt, settled.is_final), (id, 2, true));
+    assert_eq!(settled.end_reason, EndReason::Crash);
+    assert_eq!((settled.key_index, settled.tokens.input()), (None, 127));
 }
 
 #[test]
@@ -375,9 +508,8 @@ fn an_end_that_is_not_the_last_word_is_not_deleted_with_its_segment() {
     settings.max_segments = 4;
     let journal = MmapJournal::open(settings, store.clone(), store).unwrap();
     let first = segment_files(directory.path()).remove(0);
-    let failed = UsageRow { is_final: false, ..row(0, 1) };
     journal.append((&JournalRecord::Begun(begun(0, 1))).into()).unwrap();
-    journal.append((&JournalRecord::Ended(failed)).into()).unwrap();
+    journal.append((&JournalRecord::Ended(failed(0, 1))).into()).unwrap();
     for number in 1..=4_000 {
         journal.append((&JournalRecord::Ended(row(number, 1))).into()).unwrap();
         if number % 250 == 0 {
@@ -389,7 +521,8 @@ fn an_end_that_is_not_the_last_word_is_not_deleted_with_its_segment() {
     let picture = photograph(directory.path());
     let after = Arc::new(MemoryStore::new());
     open(picture.path(), &after).close().unwrap();
-    assert_eq!(after.request(row(0, 1).request_id).unwrap(), [row(0, 1)]);
+    let expected = [failed(0, 1), crash_after(&failed(0, 1))];
+    assert_eq!(after.request(row(0, 1).request_id).unwrap(), expected);
 }
 
 #[test]

@@ -6,6 +6,7 @@
     reason = "a test fails by panicking, also in its own functions"
 )]
 
+mod answers;
 mod conformance;
 mod journal;
 mod pepper;

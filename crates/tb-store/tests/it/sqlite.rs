@@ -4,8 +4,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rusqlite::Connection;
-use tb_core::ports::{KeyStore, ResponseStore, StoreError, UsageStore};
-use tb_core::{KeyId, UsageRow};
+use tb_core::ports::{
+    AnswerStore, KeptAnswer, KeyStore, ResponseStore, StoreError, UsageQuery, UsageStore,
+};
+use tb_core::{Cause, KeyId, NanoUsd, RequestId, Rung, Timestamp, UsageRow};
 use tb_store::{Durability, SqliteStore};
 
 use crate::support::{binding, row};
@@ -21,11 +23,52 @@ fn keeps_everything_over_a_restart() {
     let store = open(&path);
     store.append(&[row(1, 1), row(2, 1)], 42).unwrap();
     store.bind(&[binding("r", "bot")]).unwrap();
+    let answer = KeptAnswer {
+        key: [1; 32],
+        service: "bot".into(),
+        model: "support".into(),
+        tags: vec!["faq".to_owned()],
+        stored_at: Timestamp(1),
+        keep_until: Timestamp(2),
+        sealed: vec![0, 255],
+    };
+    store.keep(std::slice::from_ref(&answer)).unwrap();
     drop(store);
     let store = open(&path);
     assert_eq!(store.checkpoint().unwrap(), 42);
     assert_eq!(store.recent(None, 9).unwrap(), [row(2, 1), row(1, 1)]);
     assert!(store.binding(&"bot".into(), "r").unwrap().is_some());
+    assert_eq!(store.newest(Timestamp(1), 2).unwrap(), [answer]);
+}
+
+#[test]
+fn takes_over_a_database_of_the_version_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    let before = Connection::open(&path).unwrap();
+    before.execute_batch(include_str!("../../migrations/sqlite/0001_init.sql")).unwrap();
+    before
+        .execute_batch(
+            "INSERT INTO names VALUES (1, 'bot'), (2, 'general'), (3, 'messages'),
+                 (4, 'vendor'), (5, 'support');
+             INSERT INTO usage VALUES (x'00000000000000000000000000000007', 1, 1, 0, 0, 1, NULL, 2,
+                 NULL, 3, 4, 5, NULL, NULL, 200, NULL, 0, 0, 10, 0, 0, 0, 20, 0, 0, 900, 5, NULL,
+                 30, 40, 50);
+             UPDATE meta SET value = 77 WHERE name = 'checkpoint';
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(before);
+    let store = open(&path);
+    assert_eq!(store.checkpoint().unwrap(), 77);
+    let found = store.request(RequestId(7)).unwrap();
+    assert_eq!((found[0].rung, found[0].cause), (Rung::Target, Cause::First));
+    assert_eq!((found[0].waited_ms, found[0].key_index), (0, None));
+    assert_eq!((&found[0].passed_over, found[0].saved), (&None, NanoUsd(0)));
+    assert_eq!((found[0].tokens.output(), found[0].config_hash), (20, 50));
+    store.append(&[row(1, 1)], 78).unwrap();
+    drop(store);
+    assert_eq!(open(&path).sum(&UsageQuery::default()).unwrap()[0].attempts, 2);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tb_core::ports::{ResponseBinding, StoreError, UsageQuery, UsageStore, UsageSum};
 use tb_core::{
-    Cost, EndReason, NanoUsd, RequestId, Surface, Timestamp, TokenCounts, UsageRow, UsageSource,
+    Cause, Cost, EndReason, NanoUsd, RequestId, Rung, Surface, Timestamp, TokenCounts, UsageRow,
+    UsageSource,
 };
 use tb_store::MemoryStore;
 
@@ -46,6 +47,12 @@ pub(crate) fn row(number: u64, attempt: u32) -> UsageRow {
         duration_ms: 345,
         overhead_us: 67,
         config_hash: u64::MAX - number,
+        rung: Rung::Target,
+        cause: Cause::First,
+        waited_ms: 0,
+        key_index: Some(0),
+        passed_over: None,
+        saved: NanoUsd(0),
     }
 }
 

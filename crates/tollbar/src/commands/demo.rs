@@ -65,6 +65,7 @@ fn configuration(folder: &Path, listeners: &Listeners) -> anyhow::Result<Configu
         ("server.admin_listen".to_owned(), listeners.admin.local_addr()?.to_string()),
         ("telemetry.log_format".to_owned(), "text".to_owned()),
     ];
+    std::fs::write(folder.join(demo::RULES_FILE), demo::RULES)?;
     let text = demo::CONFIGURATION.to_owned();
     Ok(Configuration::of_text("demo", folder.to_owned(), text).with(&set))
 }

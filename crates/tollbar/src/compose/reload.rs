@@ -7,10 +7,18 @@ use tb_config::{Diagnostic, EffectiveValue, Loaded, Severity, effective};
 use crate::configuration::Configuration;
 
 /// Keys that hold from start to end of the process, by how they begin.
-const NEEDS_RESTART: [&str; 4] = ["server.", "storage.", "journal.", "telemetry."];
+const NEEDS_RESTART: [&str; 5] = ["server.", "storage.", "journal.", "telemetry.", "cache."];
 
 /// The keys among them that a reload changes.
-const RELOADED: [&str; 3] = ["server.drain_timeout", "server.authentication", "server.max_body"];
+const RELOADED: [&str; 7] = [
+    "server.drain_timeout",
+    "server.authentication",
+    "server.max_body",
+    "server.max_concurrent",
+    "server.max_queued",
+    "server.queue_timeout",
+    "server.memory_budget",
+];
 
 /// Reads it; `None` when the old one stays, which is logged with every reason.
 pub(super) fn read(

@@ -19,6 +19,12 @@ pub(crate) enum Sample {
     Messages,
     /// The first target fails, the second answers.
     FailedOver,
+    /// All targets of the model fail, another model answers.
+    FallbackModel,
+    /// Nothing answers but a rule.
+    ByRule,
+    /// The same question again and again.
+    Repeated,
     /// The provider breaks off in the middle of a stream.
     CutStream,
     /// A key that nobody made.
@@ -32,12 +38,15 @@ const WRONG_KEY: &str = "tb_live_00000000_00000000000000000000000000000000000000
 
 impl Sample {
     /// Every kind, with how many of it are sent.
-    pub(crate) const SCRIPT: [(Self, usize); 8] = [
+    pub(crate) const SCRIPT: [(Self, usize); 11] = [
         (Self::Plain, 12),
         (Self::Streamed, 12),
         (Self::Embeddings, 4),
         (Self::Messages, 4),
         (Self::FailedOver, 12),
+        (Self::FallbackModel, 4),
+        (Self::ByRule, 4),
+        (Self::Repeated, 6),
         (Self::CutStream, 3),
         (Self::WrongKey, 2),
         (Self::UnknownModel, 2),
@@ -51,6 +60,9 @@ impl Sample {
             Self::Embeddings => "embeddings",
             Self::Messages => "Anthropic's API",
             Self::FailedOver => "first provider fails (429, 500)",
+            Self::FallbackModel => "the model's provider is down",
+            Self::ByRule => "every provider is down",
+            Self::Repeated => "a question asked again",
             Self::CutStream => "provider cuts the stream",
             Self::WrongKey => "wrong key",
             Self::UnknownModel => "unknown model",
@@ -63,6 +75,9 @@ impl Sample {
             Self::Plain | Self::Embeddings | Self::Messages => "200",
             Self::Streamed => "200, ends with [DONE]",
             Self::FailedOver => "200 from the second provider",
+            Self::FallbackModel => "200 from the fallback model",
+            Self::ByRule => "200 by rule, marked",
+            Self::Repeated => "200 from the cache, but for the first",
             Self::CutStream => "an error event, no [DONE]",
             Self::WrongKey => "401 invalid_api_key",
             Self::UnknownModel => "404 model_not_found",
@@ -107,6 +122,9 @@ impl Sample {
                 "messages": [{ "role": "user", "content": text }],
             }),
             Self::FailedOver => chat("resilient", &text, false),
+            Self::FallbackModel => chat("backed-up", &text, false),
+            Self::ByRule => chat("down", "When are you open?", false),
+            Self::Repeated => chat("repeated", "Is the answer always the same?", false),
             Self::CutStream => chat("assistant", &format!("[[fault:cut]] {text}"), true),
             Self::UnknownModel => chat("no-such-model", &text, false),
         }
@@ -115,6 +133,8 @@ impl Sample {
     fn judge(self, answer: &Answer) -> Result<(), String> {
         let body = &answer.body;
         let attempts = answer.header("x-tollbar-attempts").unwrap_or_default();
+        let degraded = answer.header("x-tollbar-degraded").unwrap_or_default();
+        let cache = answer.header("x-tollbar-cache").unwrap_or_default();
         let is_done = body.contains("data: [DONE]");
         let as_scripted = match self {
             Self::Plain => answer.status == 200 && body.contains("\"chat.completion\""),
@@ -123,11 +143,22 @@ impl Sample {
             Self::Messages => answer.status == 200 && body.contains("\"end_turn\""),
             Self::FailedOver => {
                 let tried: Vec<&str> = attempts.split(';').collect();
+                // Once its breaker is open, the failing provider is not even asked.
                 answer.status == 200
-                    && matches!(tried.as_slice(), [first, second]
-                        if (first.ends_with("=429") || first.ends_with("=500"))
-                            && second.ends_with("=200"))
+                    && match tried.as_slice() {
+                        [first, second] => {
+                            (first.ends_with("=429") || first.ends_with("=500"))
+                                && second.ends_with("=200")
+                        }
+                        [only] => only.starts_with("steady/") && only.ends_with("=200"),
+                        _ => false,
+                    }
             }
+            Self::FallbackModel => answer.status == 200 && degraded == "fallback_model",
+            Self::ByRule => {
+                answer.status == 200 && degraded == "rules" && body.contains("\"tollbar\"")
+            }
+            Self::Repeated => answer.status == 200 && matches!(cache, "hit" | "miss"),
             Self::CutStream => answer.status == 200 && body.contains("\"error\"") && !is_done,
             Self::WrongKey => answer.status == 401 && body.contains("\"invalid_api_key\""),
             Self::UnknownModel => answer.status == 404 && body.contains("\"model_not_found\""),

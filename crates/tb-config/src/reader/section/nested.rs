@@ -5,7 +5,7 @@ use toml::de::DeValue;
 
 use super::{Section, join};
 use crate::codes::Code;
-use crate::keys::{Default, Key, Table};
+use crate::keys::{Default, Key, Kind, Table};
 use crate::reader::{At, Place};
 use crate::redact::quoted;
 use crate::value::{Value, Written};
@@ -53,6 +53,49 @@ impl<'a> Section<'a> {
         values
     }
 
+    /// A text, or a list of texts, if it is written. `None` was reported.
+    pub(crate) fn text_or_list(&self, name: &str) -> Option<Vec<String>> {
+        let value = self.table?.get(name)?;
+        if let DeValue::String(text) = value.get_ref() {
+            return Some(vec![text.to_string()]);
+        }
+        texts(self.list(name)?, self.array_len(name)?)
+    }
+
+    /// A list of lists of texts, or one such list, if it is written. `None` was reported.
+    pub(crate) fn text_sets(&self, name: &str) -> Option<Vec<Vec<String>>> {
+        let items = self.array(name)?;
+        let is_list = |item: &Spanned<DeValue<'_>>| matches!(item.get_ref(), DeValue::Array(_));
+        if !items.iter().any(is_list) {
+            return Some(vec![texts(self.list(name)?, items.len())?]);
+        }
+        let rule = self.rule(name)?;
+        let sets: Vec<_> = items
+            .iter()
+            .map(|item| {
+                let DeValue::Array(words) = item.get_ref() else {
+                    let place = Place::File(item.span());
+                    let written = Written::Node(item.get_ref());
+                    self.wrong_type(name, "lists of words, or words, not both", written, &place);
+                    return None;
+                };
+                texts(self.items(rule, words, true), words.len())
+            })
+            .collect();
+        sets.into_iter().collect()
+    }
+
+    /// The value as it stands in the file.
+    pub(crate) fn node(&self, name: &str) -> Option<&'a Spanned<DeValue<'a>>> {
+        self.table?.get(name)
+    }
+
+    /// The table below when the key holds one, and not the list that it may hold as well.
+    pub(crate) fn table_form(&self, name: &str) -> Option<Self> {
+        let is_table = matches!(self.node(name)?.get_ref(), DeValue::Table(_));
+        if is_table { self.table(name) } else { None }
+    }
+
     /// The items of a list that is written in the file.
     pub(crate) fn array(&self, name: &str) -> Option<&'a [Spanned<DeValue<'a>>]> {
         let value = self.table?.get(name)?;
@@ -60,7 +103,12 @@ impl<'a> Section<'a> {
             DeValue::Array(items) => Some(items),
             other => {
                 let place = Place::File(value.span());
-                self.wrong_type(name, "a list", Written::Node(other), &place);
+                let expected = match self.rule(name)?.kind {
+                    Kind::TextsOrTable(_) => "a list or a table",
+                    Kind::TextOrTexts => "a string or a list of strings",
+                    _ => "a list",
+                };
+                self.wrong_type(name, expected, Written::Node(other), &place);
                 None
             }
         }
@@ -78,13 +126,13 @@ impl<'a> Section<'a> {
         self.below(below, self.key_path(name), value, Place::File(key.span()))
     }
 
-    /// A table below that always exists: its keys have defaults and variables.
+    /// A table below that always exists: its keys have defaults.
     pub(crate) fn always(&self, name: &str) -> Option<Self> {
         let below = self.rule(name)?.kind.below()?;
         if self.table.is_some_and(|table| table.contains_key(name)) {
             return self.table(name);
         }
-        Some(Self::new(self.reader, below, None, name.to_owned(), Place::Default))
+        Some(Self::new(self.reader, below, None, self.key_path(name), Place::Default))
     }
 
     fn below(
@@ -173,4 +221,9 @@ impl<'a> Section<'a> {
         }
         map
     }
+}
+
+/// The texts, if none of them was faulty and left out.
+fn texts(values: Vec<At<String>>, written: usize) -> Option<Vec<String>> {
+    (values.len() == written).then(|| values.into_iter().map(|text| text.value).collect())
 }

@@ -6,10 +6,14 @@ use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use tb_core::Surface;
+use tb_providers::simulated::Turn;
 use tb_providers::{AnswerShape, Decoded, ErrorClass, UpstreamError, WireRequest, dialect};
 
 use super::failure::Failure;
-use crate::client::{Place, Upstream, UpstreamBody};
+use super::limits::{Awaited, Limits};
+use super::start_up::StartUp;
+use crate::client::{Place, SendFailure, Upstream, UpstreamBody};
+use crate::clock;
 use crate::engine::Engine;
 use crate::runtime::RunningTarget;
 use crate::settlement::Settlement;
@@ -30,9 +34,10 @@ pub(super) struct Attempt<'a> {
     pub(super) engine: &'a Engine,
     pub(super) target: &'a RunningTarget,
     pub(super) shape: AnswerShape,
+    /// Which attempt of the request this is, from 1.
+    pub(super) number: u32,
     pub(super) stream: bool,
-    pub(super) deadline: Instant,
-    pub(super) first_byte_timeout: Duration,
+    pub(super) limits: Limits,
 }
 
 /// A successful answer, with its body whole or under way.
@@ -42,15 +47,23 @@ pub(super) struct Received {
     pub(super) content: Content,
     /// Fields of the request that this provider's dialect cannot express.
     pub(super) dropped: Vec<&'static str>,
+    /// When a stream began, or a whole answer was there.
+    pub(super) at: Instant,
 }
 
 /// Why an answer with a good status is none.
 enum Unusable {
-    /// The deadline passed while it was read.
-    Late,
+    /// It did not come whole.
+    Failed(Failure),
     Malformed(&'static str),
     /// An error of the provider in the place of an answer.
     Told(Box<UpstreamError>),
+}
+
+impl From<Failure> for Unusable {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
+    }
 }
 
 impl Attempt<'_> {
@@ -60,14 +73,14 @@ impl Attempt<'_> {
         settlement: &mut Settlement,
     ) -> Result<Received, Failure> {
         let dropped = std::mem::take(&mut wire.dropped);
-        let Upstream { status, headers, body } = self.head(wire).await?;
+        let Upstream { status, headers, body } = self.limits.head(self.send(wire)).await?;
         settlement.head_arrived(status);
         if !(200..300).contains(&status) {
             return Err(Failure::Provider(self.error(status, &headers, body).await, status));
         }
-        match self.content(&headers, body).await {
-            Ok(content) => Ok(Received { status, headers, content, dropped }),
-            Err(Unusable::Late) => Err(Failure::Deadline(status)),
+        match self.content(&headers, (body, status), settlement).await {
+            Ok((content, at)) => Ok(Received { status, headers, content, dropped, at }),
+            Err(Unusable::Failed(failure)) => Err(failure),
             Err(Unusable::Malformed(problem)) => Err(Failure::Provider(malformed(problem), status)),
             Err(Unusable::Told(error)) => {
                 // The status that the error should have had says more than the one it had.
@@ -77,28 +90,13 @@ impl Attempt<'_> {
         }
     }
 
-    /// The head of the answer. A plain answer's head comes when all of it is ready, so the
-    /// first-byte time-out is for streams; plain answers have the deadline.
-    async fn head(&self, wire: WireRequest) -> Result<Upstream, Failure> {
-        let now = Instant::now();
-        let left = self.deadline.saturating_duration_since(now);
-        if left.is_zero() {
-            return Err(Failure::Deadline(0));
-        }
-        let first_byte = if self.stream { self.first_byte_timeout } else { left };
-        let limit = left.min(first_byte);
-        match tokio::time::timeout(limit, self.send(wire)).await {
-            Ok(outcome) => outcome.map_err(Failure::Send),
-            Err(_) if limit < left => Err(Failure::FirstByte),
-            Err(_) => Err(Failure::Deadline(0)),
-        }
-    }
-
-    async fn send(&self, wire: WireRequest) -> Result<Upstream, crate::client::SendFailure> {
+    async fn send(&self, wire: WireRequest) -> Result<Upstream, SendFailure> {
         let provider = &self.target.provider;
         if let Some(settings) = &provider.simulated {
             let shared = &self.engine.shared;
-            return simulated::send(settings, &wire, shared.roll(), shared.random()).await;
+            let (roll, id) = (shared.roll(), shared.random());
+            let turn = Turn { roll, id, attempt: self.number };
+            return simulated::send(settings, &wire, turn).await;
         }
         let place = Place {
             base_url: &provider.base_url,
@@ -111,8 +109,9 @@ impl Attempt<'_> {
     async fn content(
         &self,
         headers: &HeaderMap,
-        mut body: UpstreamBody,
-    ) -> Result<Content, Unusable> {
+        (mut body, status): (UpstreamBody, u16),
+        settlement: &mut Settlement,
+    ) -> Result<(Content, Instant), Unusable> {
         if headers.get(CONTENT_ENCODING).is_some_and(|value| value != "identity") {
             return Err(Unusable::Malformed("it is compressed although that was not asked"));
         }
@@ -124,17 +123,20 @@ impl Attempt<'_> {
             }
             let decoder = dialect(self.target.provider.dialect)
                 .stream(self.shape, self.target.model.as_str());
-            return Ok(Content::Events(body, decoder));
+            let start_up = StartUp::new((body, status), decoder, (self.limits, self.shape.surface));
+            let (opened, at) = start_up.run(&self.engine.shared, settlement).await?;
+            return Ok((Content::Events(Box::new(opened)), at));
         }
         if json && !self.stream {
-            let bytes = self.whole(&mut body, MAX_ANSWER_BYTES).await?;
-            return Ok(Content::Whole(self.decode(headers, &bytes)?));
+            let bytes = self.whole((&mut body, status), MAX_ANSWER_BYTES).await?;
+            return Ok((Content::Whole(self.decode(headers, &bytes)?), clock::now()));
         }
         if passes_bytes(self.shape.surface) && !content_type.starts_with("text/html") {
-            return Ok(Content::Passed(body));
+            let first = self.limits.next(&mut body, Awaited::First, status).await?;
+            return Ok((Content::Passed(first.unwrap_or_default(), body), clock::now()));
         }
         if json {
-            let bytes = self.whole(&mut body, MAX_ERROR_BYTES).await?;
+            let bytes = self.whole((&mut body, status), MAX_ERROR_BYTES).await?;
             return Err(self.told(headers, &bytes, NOT_A_STREAM));
         }
         let problem = if self.stream { NOT_A_STREAM } else { NOT_JSON };
@@ -155,12 +157,17 @@ impl Attempt<'_> {
         Unusable::Malformed(problem)
     }
 
-    async fn whole(&self, body: &mut UpstreamBody, limit: usize) -> Result<Bytes, Unusable> {
-        let left = self.deadline.saturating_duration_since(Instant::now());
-        match tokio::time::timeout(left, collect(body, limit)).await {
-            Err(_) => Err(Unusable::Late),
-            Ok(outcome) => outcome.map_err(Unusable::Malformed),
+    /// Reads a whole body; an answer in one piece is not copied.
+    async fn whole(
+        &self,
+        (body, status): (&mut UpstreamBody, u16),
+        limit: usize,
+    ) -> Result<Bytes, Unusable> {
+        let mut read = Collected::default();
+        while let Some(piece) = self.limits.next(body, Awaited::More, status).await? {
+            read.push(piece, limit).map_err(Unusable::Malformed)?;
         }
+        Ok(read.into_bytes())
     }
 
     async fn error(
@@ -169,11 +176,11 @@ impl Attempt<'_> {
         headers: &HeaderMap,
         mut body: UpstreamBody,
     ) -> Box<UpstreamError> {
-        let read = collect(&mut body, MAX_ERROR_BYTES);
-        let body = match tokio::time::timeout(ERROR_TIMEOUT, read).await {
-            Ok(Ok(bytes)) => bytes,
-            Ok(Err(_)) | Err(_) => Bytes::new(),
-        };
+        let due = self.limits.deadline.min(clock::now() + ERROR_TIMEOUT);
+        let limits = Limits { deadline: due, ..self.limits };
+        let patient = Attempt { limits, ..*self };
+        let body = patient.whole((&mut body, status), MAX_ERROR_BYTES).await;
+        let body = body.unwrap_or_default();
         Box::new(dialect(self.target.provider.dialect).classify(status, headers, &body))
     }
 }
@@ -197,26 +204,33 @@ fn content_type(headers: &HeaderMap) -> String {
         .to_ascii_lowercase()
 }
 
-/// Reads a whole body; an answer in one piece is not copied.
-async fn collect(body: &mut UpstreamBody, limit: usize) -> Result<Bytes, &'static str> {
-    let mut first: Option<Bytes> = None;
-    let mut rest = BytesMut::new();
-    while let Some(piece) = body.data().await {
-        let piece = piece.map_err(|_| "it broke off")?;
-        let held = first.as_ref().map_or(0, Bytes::len).max(rest.len());
+/// The pieces of a body.
+#[derive(Default)]
+struct Collected {
+    first: Option<Bytes>,
+    rest: BytesMut,
+}
+
+impl Collected {
+    fn push(&mut self, piece: Bytes, limit: usize) -> Result<(), &'static str> {
+        let held = self.first.as_ref().map_or(0, Bytes::len).max(self.rest.len());
         if held.saturating_add(piece.len()) > limit {
             return Err("it is too large");
         }
-        match first.take() {
-            None if rest.is_empty() => first = Some(piece),
-            None => rest.extend_from_slice(&piece),
+        match self.first.take() {
+            None if self.rest.is_empty() => self.first = Some(piece),
+            None => self.rest.extend_from_slice(&piece),
             Some(begun) => {
-                rest.extend_from_slice(&begun);
-                rest.extend_from_slice(&piece);
+                self.rest.extend_from_slice(&begun);
+                self.rest.extend_from_slice(&piece);
             }
         }
+        Ok(())
     }
-    Ok(first.unwrap_or_else(|| rest.freeze()))
+
+    fn into_bytes(self) -> Bytes {
+        self.first.unwrap_or_else(|| self.rest.freeze())
+    }
 }
 
 fn malformed(problem: &str) -> Box<UpstreamError> {

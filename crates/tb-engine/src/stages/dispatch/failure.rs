@@ -1,20 +1,29 @@
 //! How an attempt fails, and what follows from it.
 
+use std::time::Duration;
+
 use tb_core::EndReason;
+use tb_core::breaker::Verdict;
 use tb_providers::{ErrorClass, UpstreamError};
 
 use crate::attempts::Ended;
 use crate::client::SendFailure;
+use crate::ladder::Fault;
 use crate::refusal::{Refusal, class_label};
 use crate::settlement::AttemptEnd;
+use crate::stages::route::Descent;
 
 /// A failed attempt.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// No connection, or it broke.
+    /// No connection, or it broke before an answer.
     Send(SendFailure),
-    /// No first byte in time.
-    FirstByte,
+    /// The body of an answer with this status broke off.
+    BrokeOff(u16),
+    /// No first byte in time; with the provider's status, 0 when none came.
+    FirstByte(u16),
+    /// Silence in the middle of an answer with this status.
+    Idle(u16),
     /// The request's deadline passed; with the provider's status, 0 when none came.
     Deadline(u16),
     /// The provider's error, with the status that it came with: what the client is told of
@@ -23,91 +32,171 @@ pub(super) enum Failure {
 }
 
 impl Failure {
-    /// Whether another target may do better: everything but the caller's own faults.
-    pub(super) fn is_worth_another_target(&self) -> bool {
-        match self {
-            Self::Deadline(_) => false,
-            Self::Send(_) | Self::FirstByte => true,
-            Self::Provider(error, _) => match error.class {
-                ErrorClass::RateLimit
-                | ErrorClass::QuotaExhausted
-                | ErrorClass::Overloaded
-                | ErrorClass::ServerError
-                | ErrorClass::BadCredentials
-                | ErrorClass::ModelNotFound
-                | ErrorClass::Malformed => true,
-                ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest => {
-                    false
-                }
-            },
-        }
-    }
-
     /// The word in `x-tollbar-attempts`.
     pub(super) fn ended(&self) -> Ended {
         match self {
-            Self::Send(SendFailure::Connect) => Ended::Word("connect"),
-            Self::Send(SendFailure::Broken) => Ended::Word("reset"),
-            Self::Send(SendFailure::ConnectTimeout) | Self::FirstByte | Self::Deadline(_) => {
-                Ended::Word("timeout")
-            }
             Self::Provider(error, _) if error.class == ErrorClass::Malformed => {
                 Ended::Word("malformed")
             }
             Self::Provider(error, _) => Ended::Status(error.status),
+            _ => Ended::Word(self.label()),
         }
     }
 
     /// The provider's status, 0 when none came.
     pub(super) fn status(&self) -> u16 {
         match self {
-            Self::Provider(_, status) | Self::Deadline(status) => *status,
-            Self::Send(_) | Self::FirstByte => 0,
+            Self::BrokeOff(status)
+            | Self::FirstByte(status)
+            | Self::Idle(status)
+            | Self::Deadline(status)
+            | Self::Provider(_, status) => *status,
+            Self::Send(_) => 0,
         }
     }
 
     /// The `outcome` label of `upstream_attempts_total`.
     pub(super) fn label(&self) -> &'static str {
         match self {
-            Self::Send(SendFailure::Connect | SendFailure::ConnectTimeout) => "connect",
-            Self::Send(SendFailure::Broken) => "reset",
-            Self::FirstByte => "first_byte_timeout",
+            Self::Send(SendFailure::Connect) => "connect",
+            Self::Send(SendFailure::ConnectTimeout) => "connect_timeout",
+            Self::Send(SendFailure::Broken) | Self::BrokeOff(_) => "reset",
+            Self::FirstByte(_) => "first_byte_timeout",
+            Self::Idle(_) => "idle_timeout",
             Self::Deadline(_) => "deadline",
             Self::Provider(error, _) => class_label(error.class),
         }
     }
 
-    /// The end of an attempt after which another one follows.
-    pub(super) fn end(&self) -> AttemptEnd {
-        let reason = match self {
-            Self::FirstByte | Self::Deadline(_) | Self::Send(SendFailure::ConnectTimeout) => {
-                EndReason::Timeout
-            }
-            Self::Send(SendFailure::Connect | SendFailure::Broken) | Self::Provider(..) => {
-                EndReason::UpstreamError
-            }
-        };
-        AttemptEnd { reason, status: self.status(), outcome: self.label() }
+    /// The class of the provider's error.
+    pub(super) fn class(&self) -> Option<ErrorClass> {
+        match self {
+            Self::Provider(error, _) => Some(error.class),
+            _ => None,
+        }
     }
 
-    /// What the client is told when nothing else can be tried.
-    pub(super) fn into_refusal(self, trace: String) -> Refusal {
+    /// How long the provider asks to wait.
+    pub(super) fn retry_after_ms(&self) -> Option<u64> {
+        match self {
+            Self::Provider(error, _) => error.retry_after_ms,
+            _ => None,
+        }
+    }
+
+    /// The end of the attempt in the account. `is_hurried`: a deadline of the caller's own says
+    /// nothing of the target.
+    pub(super) fn end(&self, is_hurried: bool) -> AttemptEnd {
+        let reason = match self {
+            Self::FirstByte(_)
+            | Self::Idle(_)
+            | Self::Deadline(_)
+            | Self::Send(SendFailure::ConnectTimeout) => EndReason::Timeout,
+            _ => EndReason::UpstreamError,
+        };
+        let verdict = match self {
+            Self::Deadline(_) if is_hurried => Verdict::Neutral,
+            Self::Provider(error, _) => verdict(error.class),
+            _ => Verdict::Failure,
+        };
+        AttemptEnd { reason, status: self.status(), outcome: self.label(), verdict }
+    }
+
+    /// What may follow. `on_first_rung`: of a fallback model's refusal the request is not at
+    /// fault, its own model might have answered.
+    pub(super) fn fault(&self, on_first_rung: bool) -> Fault {
+        let wait_ms = self.retry_after_ms().unwrap_or(0);
+        let Some(class) = self.class() else { return Fault::Passing(wait_ms) };
+        match class {
+            ErrorClass::RateLimit => Fault::Throttled,
+            ErrorClass::BadCredentials | ErrorClass::QuotaExhausted => Fault::KeyRefused,
+            ErrorClass::Overloaded | ErrorClass::ServerError | ErrorClass::Malformed => {
+                Fault::Passing(wait_ms)
+            }
+            ErrorClass::ModelNotFound => Fault::Lasting,
+            ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest => {
+                if on_first_rung {
+                    Fault::Callers
+                } else {
+                    Fault::OfRung
+                }
+            }
+        }
+    }
+
+    /// The list of fallback models for this failure alone.
+    pub(super) fn typed(&self) -> Option<Descent> {
+        match self.class()? {
+            ErrorClass::ContextTooLong => Some(Descent::ContextTooLong),
+            ErrorClass::ContentPolicy => Some(Descent::ContentPolicy),
+            _ => None,
+        }
+    }
+
+    /// What the client is told when nothing else can be tried; `recovery` is how long it takes
+    /// until another try makes sense, as far as the gateway knows.
+    pub(super) fn into_refusal(self, trace: String, recovery: Option<Duration>) -> Refusal {
+        let retry_after_ms = recovery.and_then(|wait| u64::try_from(wait.as_millis()).ok());
+        let exhausted = |trace| Refusal::Exhausted { trace, retry_after_ms };
         match self {
             Self::Deadline(_) => Refusal::Deadline("The deadline of this request passed."),
-            Self::FirstByte => Refusal::Deadline("The provider did not begin to answer in time."),
-            Self::Send(_) => Refusal::Exhausted { trace },
-            Self::Provider(error, _) => match error.class {
-                ErrorClass::RateLimit
-                | ErrorClass::QuotaExhausted
+            Self::FirstByte(_) => {
+                Refusal::Deadline("The provider did not begin to answer in time.")
+            }
+            Self::Idle(_) => Refusal::Deadline("The provider was silent for too long."),
+            Self::Send(_) | Self::BrokeOff(_) => exhausted(trace),
+            Self::Provider(mut error, _) => match error.class {
+                ErrorClass::RateLimit => {
+                    error.retry_after_ms = retry_after_ms.or(error.retry_after_ms);
+                    Refusal::Provider(error)
+                }
+                ErrorClass::QuotaExhausted
                 | ErrorClass::ContextTooLong
                 | ErrorClass::ContentPolicy
                 | ErrorClass::ModelNotFound
                 | ErrorClass::BadRequest => Refusal::Provider(error),
                 ErrorClass::BadCredentials => Refusal::CredentialsExhausted,
                 ErrorClass::Overloaded | ErrorClass::ServerError | ErrorClass::Malformed => {
-                    Refusal::Exhausted { trace }
+                    exhausted(trace)
                 }
             },
         }
+    }
+}
+
+/// What a class of provider errors says of a target's health.
+pub(crate) const fn verdict(class: ErrorClass) -> Verdict {
+    match class {
+        ErrorClass::Overloaded | ErrorClass::ServerError | ErrorClass::Malformed => {
+            Verdict::Failure
+        }
+        // Keys have a state of their own, and a missing model is the configuration's matter,
+        // or that of the caller who named it.
+        ErrorClass::RateLimit
+        | ErrorClass::QuotaExhausted
+        | ErrorClass::BadCredentials
+        | ErrorClass::ModelNotFound => Verdict::Neutral,
+        ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest => {
+            Verdict::Success
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_four_time_outs_are_told_apart() {
+        let (connect, first) = (Failure::Send(SendFailure::ConnectTimeout), Failure::FirstByte(0));
+        let (idle, late) = (Failure::Idle(200), Failure::Deadline(0));
+        let words = ["connect_timeout", "first_byte_timeout", "idle_timeout", "deadline"];
+        for (failure, word) in [connect, first, idle, late].into_iter().zip(words) {
+            assert_eq!((failure.label(), failure.ended()), (word, Ended::Word(word)));
+            assert_eq!(failure.end(false).reason, EndReason::Timeout);
+            assert_eq!(failure.end(false).verdict, Verdict::Failure);
+            assert_eq!(failure.fault(true), Fault::Passing(0));
+        }
+        assert_eq!(Failure::Deadline(0).end(true).verdict, Verdict::Neutral);
     }
 }

@@ -1,0 +1,100 @@
+//! A target that is asked: how it looks to the planner, the request for it, and what its
+//! failures say of keys.
+
+use tb_core::key_pool::KeyChoice;
+use tb_providers::{Call, EncodeError, Endpoint, ErrorClass, WireRequest, dialect};
+
+use super::failure::Failure;
+use crate::health::{DISABLED_MS, Sight};
+use crate::ladder::{Fault, Look, Moment, Try};
+use crate::request::RequestHead;
+use crate::stages::route::{Plan, PlannedTarget};
+
+/// How long a throttled key rests that alone may be used, where the provider does not say:
+/// as long as keys of a pool for the first time.
+const BOUND_REST_MS: u64 = 1_000;
+
+/// A step with its target.
+pub(super) struct Asked {
+    pub(super) step: Try,
+    pub(super) planned: PlannedTarget,
+}
+
+/// How a target looks at this moment, to be asked with another key than `tried`. Before the
+/// first attempt only its breaker and its keys matter.
+pub(super) fn look(
+    plan: &Plan,
+    moment: Moment,
+    is_first: bool,
+    (number, tried): (usize, &[u32]),
+) -> Look {
+    let now_ms = moment.now_ms;
+    let Some(PlannedTarget { target, .. }) = plan.target(number) else {
+        let key = KeyChoice::Dead;
+        return Look { closed_until_ms: None, key, has_budget: false, usual_ms: 0 };
+    };
+    let Sight { closed_until_ms, has_budget, usual_ms } = if is_first {
+        target.health.glance(now_ms)
+    } else {
+        target.health.sight(now_ms, plan.fresh.scrubbed.composed.stream)
+    };
+    let key = match plan.key_index {
+        Some(index) => KeyChoice::Ready(index),
+        None => target.keys.choose(target.model.as_str(), now_ms, moment.roll, tried),
+    };
+    Look { closed_until_ms, key, has_budget, usual_ms }
+}
+
+/// The request for a step.
+pub(super) fn encode(
+    head: &RequestHead,
+    plan: &Plan,
+    planned: &PlannedTarget,
+    key: u32,
+) -> Result<WireRequest, EncodeError> {
+    let composed = &plan.fresh.scrubbed.composed;
+    let target = &planned.target;
+    let call = Call {
+        surface: head.surface,
+        model: target.model.as_str(),
+        stream: composed.stream,
+        body: composed.body.as_call(),
+        headers: &head.headers,
+        response_id: head.path_id.as_deref(),
+    };
+    let endpoint = Endpoint {
+        base_url: &target.provider.base_url,
+        api_key: target.api_key(Some(key)),
+        quirks: &target.provider.quirks,
+    };
+    dialect(target.provider.dialect).encode(&call, &endpoint)
+}
+
+impl Asked {
+    /// Tells the provider's keys what the failure says of the one that was used.
+    pub(super) fn note_key(&self, failure: &Failure, now_ms: u64) {
+        let PlannedTarget { model, target } = &self.planned;
+        let (keys, name, key) = (&target.keys, target.model.as_str(), self.step.key);
+        match failure.class() {
+            Some(ErrorClass::RateLimit) => {
+                keys.cool(key, name, now_ms, failure.retry_after_ms());
+            }
+            // Whoever names a model that the key may not use must not take the key from others.
+            Some(ErrorClass::BadCredentials) if failure.status() == 403 && !model.configured => {
+                keys.cool(key, name, now_ms, Some(DISABLED_MS));
+            }
+            Some(ErrorClass::BadCredentials) => keys.disable(key, now_ms, "credentials"),
+            Some(ErrorClass::QuotaExhausted) => keys.disable(key, now_ms, "quota"),
+            _ => {}
+        }
+    }
+}
+
+/// What follows from a failure where one key alone may be used.
+pub(super) fn with_one_key(fault: Fault, failure: &Failure) -> Fault {
+    match fault {
+        Fault::KeyRefused => Fault::Lasting,
+        Fault::Throttled => Fault::Passing(failure.retry_after_ms().unwrap_or(BOUND_REST_MS)),
+        other => other,
+    }
+}

@@ -1,0 +1,298 @@
+//! One request's way down the ladder: what the planner decides becomes attempts, and how they
+//! end goes back to it and to the health of targets and keys.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tb_core::{Cause, Rung, Surface};
+use tb_providers::{AnswerShape, EncodeError, ErrorClass, WireRequest};
+
+use super::asked::{Asked, encode, look, with_one_key};
+use super::attempt::{Attempt, Received};
+use super::failure::Failure;
+use super::limits::Limits;
+use crate::attempts::{Attempts, Ended};
+use crate::clock;
+use crate::engine::Engine;
+use crate::health::Entry;
+use crate::ladder::{Fault, GiveUp, Ladder, Moment, Next, Reason, Try};
+use crate::refusal::{Refusal, Refused};
+use crate::request::RequestHead;
+use crate::runtime::RunningModel;
+use crate::settlement::Settlement;
+use crate::settlement::row::Step;
+use crate::stages::deliver::ProviderAnswer;
+use crate::stages::route::{Descent, Plan, PlannedTarget};
+use crate::stream::Binder;
+
+/// The way of one request.
+pub(super) struct Walk<'a> {
+    engine: &'a Engine,
+    head: &'a RequestHead,
+    pub(super) plan: Plan,
+    ladder: Ladder,
+    attempts: Attempts,
+    /// The failure that is told when nothing else can be asked.
+    told: Option<Failure>,
+    /// The first request that a dialect could not express.
+    inexpressible: Option<EncodeError>,
+    /// The rung of the last attempt.
+    rung: usize,
+    /// How long was waited since then.
+    waited_ms: u64,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(engine: &'a Engine, head: &'a RequestHead, plan: Plan) -> Self {
+        let retry = plan.model.model.retry;
+        let deadline_ms = engine.shared.health.ms(plan.deadline);
+        let first = plan.rungs.first().copied().unwrap_or(0);
+        let mut ladder = Ladder::new(first, retry.attempts, retry.backoff, deadline_ms);
+        ladder.add_rungs(plan.rungs.get(1..).unwrap_or_default());
+        Self {
+            engine,
+            head,
+            plan,
+            ladder,
+            attempts: Attempts::default(),
+            told: None,
+            inexpressible: None,
+            rung: 0,
+            waited_ms: 0,
+        }
+    }
+
+    /// What comes next. Fallback models are planned when they are needed first.
+    pub(super) fn next(&mut self) -> Next {
+        loop {
+            let next = self.plan_next();
+            let is_settled = match &next {
+                Next::Try(step) => step.cause == Cause::First,
+                Next::GiveUp(why) => matches!(why, GiveUp::Refused | GiveUp::Deadline),
+            };
+            if is_settled || !self.descend() {
+                return next;
+            }
+        }
+    }
+
+    fn plan_next(&mut self) -> Next {
+        let shared = &self.engine.shared;
+        let moment = Moment { now_ms: shared.health.now_ms(), roll: shared.roll() };
+        let (plan, is_first) = (&self.plan, self.attempts.is_empty());
+        self.ladder.next(moment, &|target, tried| look(plan, moment, is_first, (target, tried)))
+    }
+
+    /// Plans the fallback models for failed targets; true when there are any.
+    fn descend(&mut self) -> bool {
+        let added = self.plan.descend(self.engine, self.head, Descent::Failed);
+        self.ladder.add_rungs(&added);
+        !added.is_empty()
+    }
+
+    /// Makes the request for a step and takes what the step costs; `None` when the target
+    /// cannot be asked after all, so that something else comes next.
+    pub(super) fn enter(&mut self, step: Try) -> Option<(Asked, WireRequest)> {
+        self.waited_ms = self.waited_ms.saturating_add(step.wait_ms);
+        let planned = self.plan.target(step.target)?.clone();
+        let wire = match encode(self.head, &self.plan, &planned, step.key) {
+            Ok(wire) => wire,
+            Err(error) => {
+                self.inexpressible.get_or_insert(error);
+                self.ladder.cannot_express(step.target);
+                return None;
+            }
+        };
+        let entry = match (self.attempts.is_empty(), self.ladder.minds_breakers(&step)) {
+            (true, true) => Entry::First,
+            (true, false) => Entry::FirstNonetheless,
+            (false, true) => Entry::Again,
+            (false, false) => Entry::AgainNonetheless,
+        };
+        let now_ms = self.engine.shared.health.now_ms();
+        let may = planned.target.health.enter(now_ms, entry);
+        may.then_some((Asked { step, planned }, wire))
+    }
+
+    /// Writes down that the attempt begins; nothing may be sent before.
+    pub(super) fn begin(
+        &mut self,
+        asked: &Asked,
+        settlement: &mut Settlement,
+    ) -> Result<(), Refused> {
+        let Asked { step, planned } = asked;
+        let rung = self.ladder.rung(step.target);
+        let begun = Step {
+            cause: step.cause,
+            rung: if rung == 0 { Rung::Target } else { Rung::FallbackModel },
+            waited: Duration::from_millis(std::mem::take(&mut self.waited_ms)),
+            key_index: (!planned.target.provider.api_keys.is_empty()).then_some(step.key),
+            passed_over: self.passed_over(Some(step.target)),
+        };
+        settlement.end_attempt();
+        let begins = settlement.begin_attempt(&planned.target, begun);
+        begins.map_err(|refusal| self.refused_with(refusal))?;
+        self.ladder.began(step);
+        if rung != self.rung {
+            self.rung = rung;
+            self.count_fallback(&planned.model);
+        }
+        Ok(())
+    }
+
+    fn count_fallback(&self, to: &RunningModel) {
+        let reason = self.told.as_ref().map_or("unhealthy", Failure::label);
+        let labels = vec![
+            ("from", self.plan.model.model.name.to_string()),
+            ("to", to.model.name.to_string()),
+            ("reason", reason.to_owned()),
+        ];
+        self.engine.shared.metrics.fallbacks.get_or_create(&labels).inc();
+    }
+
+    /// The attempt itself.
+    pub(super) fn attempt<'s>(&self, asked: &'s Asked, began: Instant) -> Attempt<'s>
+    where
+        'a: 's,
+    {
+        let composed = &self.plan.fresh.scrubbed.composed;
+        let model = &asked.planned.model.model;
+        let first_byte = if composed.stream {
+            Some(model.first_byte_timeout)
+        } else {
+            model.whole_answer_timeout
+        };
+        Attempt {
+            engine: self.engine,
+            target: &asked.planned.target,
+            shape: AnswerShape {
+                surface: self.head.surface,
+                stream_usage: composed.stream_usage,
+                base64_embeddings: composed.base64_embeddings,
+                created: self.head.arrived_at.unix_ms() / 1_000,
+            },
+            number: u32::try_from(self.attempts.len()).unwrap_or(u32::MAX).saturating_add(1),
+            stream: composed.stream,
+            limits: Limits {
+                deadline: self.plan.deadline,
+                first_byte: first_byte.map(|timeout| began + timeout),
+                idle: model.idle_timeout,
+            },
+        }
+    }
+
+    /// Takes in that an attempt failed.
+    pub(super) fn failed(&mut self, asked: &Asked, failure: Failure, settlement: &mut Settlement) {
+        let Asked { step, planned } = asked;
+        let now = clock::now();
+        let now_ms = self.engine.shared.health.ms(now);
+        settlement.attempt_failed(failure.end(self.plan.is_hurried), now);
+        self.attempts.push(&planned.target, failure.ended());
+        asked.note_key(&failure, now_ms);
+        let mut fault = failure.fault(self.ladder.rung(step.target) == 0);
+        if self.plan.key_index.is_some() {
+            fault = with_one_key(fault, &failure);
+        }
+        self.ladder.failed(step, now_ms, fault);
+        if let Some(why) = failure.typed() {
+            let added = self.plan.descend(self.engine, self.head, why);
+            if !added.is_empty() {
+                self.ladder.go_on_below(step, &added);
+            }
+        }
+        // What a fallback model refuses, or what is wrong with a key, is not what the client
+        // needs to hear where something else went wrong too.
+        let is_lesser = fault == Fault::OfRung
+            || (failure.class() == Some(ErrorClass::BadCredentials)
+                && self.told.as_ref().is_some_and(|told| told.class() != failure.class()));
+        if !is_lesser || self.told.is_none() {
+            self.told = Some(failure);
+        }
+    }
+
+    /// The answer of a target.
+    pub(super) fn answer(
+        &mut self,
+        asked: Asked,
+        received: Received,
+        began: Instant,
+    ) -> ProviderAnswer {
+        let Asked { step, planned: PlannedTarget { model, target } } = asked;
+        let stream = self.plan.fresh.scrubbed.composed.stream;
+        target.health.note_time(stream, received.at.saturating_duration_since(began));
+        let began_ms = self.engine.shared.health.ms(began);
+        target.keys.succeeded(step.key, target.model.as_str(), began_ms);
+        self.attempts.push(&target, Ended::Status(received.status));
+        let is_fallback = self.ladder.rung(step.target) > 0;
+        let mut keeper = std::mem::take(&mut self.plan.fresh.keeper);
+        if is_fallback {
+            keeper.forget();
+        }
+        // Stored responses stay with the provider and the key that made them.
+        let binder = (self.head.surface == Surface::Responses).then(|| Binder {
+            provider: target.provider.name.clone(),
+            key_index: step.key,
+            model: is_fallback.then(|| model.model.name.clone()),
+        });
+        ProviderAnswer {
+            status: received.status,
+            upstream_headers: received.headers,
+            content: received.content,
+            target,
+            model: Arc::clone(&self.plan.model),
+            attempts: self.attempts.header(),
+            retried: self.attempts.len() > 1,
+            binder,
+            dropped: received.dropped,
+            deadline: self.plan.deadline,
+            idle_timeout: model.model.idle_timeout,
+            rung: if is_fallback { Rung::FallbackModel } else { Rung::Target },
+            keeper,
+        }
+    }
+
+    /// What was passed over since the last attempt, without the target that is asked now.
+    pub(super) fn passed_over(&mut self, asked: Option<usize>) -> Option<String> {
+        let mut text = std::mem::take(&mut self.plan.passed_over);
+        for (number, reason) in self.ladder.passed_over() {
+            let Some(PlannedTarget { target, .. }) = self.plan.target(*number) else { continue };
+            if Some(*number) == asked {
+                continue;
+            }
+            let (provider, model) = (target.provider.name.as_str(), target.model.as_str());
+            let separator = if text.is_empty() { "" } else { ";" };
+            for part in [separator, provider, "/", model, "=", reason.as_str()] {
+                text.push_str(part);
+            }
+        }
+        (!text.is_empty()).then_some(text)
+    }
+
+    /// What the client is told when no provider answers.
+    pub(super) fn refused(&mut self, why: GiveUp) -> Refused {
+        let now_ms = self.engine.shared.health.now_ms();
+        let moment = Moment { now_ms, roll: 0.0 };
+        let plan = &self.plan;
+        let recovers = self
+            .ladder
+            .recovers_in_ms(now_ms, &|target, tried| look(plan, moment, true, (target, tried)));
+        let refusal = match (self.told.take(), why) {
+            (Some(failure), _) => {
+                failure.into_refusal(self.attempts.trace(), recovers.map(Duration::from_millis))
+            }
+            (None, GiveUp::KeysDead) => Refusal::CredentialsExhausted,
+            (None, GiveUp::Deadline) => Refusal::Deadline("The deadline of this request passed."),
+            (None, _) => match self.inexpressible.take() {
+                Some(error) => error.into(),
+                None => Refusal::Internal("a plan without targets"),
+            },
+        };
+        self.refused_with(refusal)
+    }
+
+    fn refused_with(&self, refusal: Refusal) -> Refused {
+        let stopped = self.ladder.passed_over().iter().any(|(_, why)| *why == Reason::NoBudget);
+        let retried = self.attempts.len() > 1 || stopped;
+        Refused { refusal, attempts: self.attempts.header(), retried }
+    }
+}

@@ -1,0 +1,122 @@
+//! Several keys at one provider.
+
+use tb_core::UsageRow;
+use tb_engine::KeyHealth;
+
+use crate::gateway::{Ask, Gateway, Outcome, ms};
+
+const KEYS: &str = r#"
+    [providers.a]
+    dialect = "simulated"
+    api_keys = ["sk-first", "sk-second"]
+    [models.m]
+    targets = [{ provider = "a", model = "x" }]
+"#;
+
+fn used(outcome: &Outcome) -> Vec<u32> {
+    outcome.rows.iter().filter_map(|row: &UsageRow| row.key_index).collect()
+}
+
+fn states(gateway: &Gateway) -> Vec<KeyHealth> {
+    gateway.engine.provider_keys().iter().map(|key| key.state).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_rests_and_the_next_one_is_used_at_once() {
+    for fault in ["401", "403", "quota"] {
+        let gateway = Gateway::start(KEYS);
+        let outcome = gateway.ask(Ask::whole(&format!("[[faults:{fault},ok]]"))).await;
+        assert_eq!((outcome.status, outcome.took), (200, ms(0)), "{fault}");
+        let [bad, good] = used(&outcome)[..] else { panic!("{outcome:?}") };
+        assert_ne!(bad, good);
+        assert_eq!(outcome.rows[1].cause.as_str(), "next_key");
+        assert!(states(&gateway).contains(&KeyHealth::Disabled));
+        let line = r#"tollbar_provider_keys{provider="a",state="disabled"}"#;
+        assert_eq!(gateway.metric(line).as_deref(), Some("1"));
+        for _ in 0..20 {
+            assert_eq!(used(&gateway.ask(Ask::whole("hi")).await), [good]);
+        }
+        tokio::time::advance(ms(300_000)).await;
+        assert_eq!(states(&gateway), [KeyHealth::Live, KeyHealth::Live]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refused_key_costs_no_attempt() {
+    let gateway = Gateway::start(&format!("{KEYS}\nretry = {{ attempts = 1 }}"));
+    let outcome = gateway.ask(Ask::whole("[[faults:401,ok]]")).await;
+    assert_eq!((outcome.status, outcome.rows.len()), (200, 2));
+}
+
+#[tokio::test(start_paused = true)]
+async fn when_every_key_is_refused_nothing_more_is_sent() {
+    let gateway = Gateway::start(KEYS);
+    let outcome = gateway.ask(Ask::whole("[[fault:401]]")).await;
+    assert_eq!((outcome.status, outcome.code.as_str()), (502, "upstream_credentials_exhausted"));
+    assert_eq!((outcome.rows.len(), outcome.should_retry), (2, Some(false)));
+    let outcome = gateway.ask(Ask::whole("hi")).await;
+    assert_eq!(outcome.code, "upstream_credentials_exhausted");
+    assert_eq!((outcome.rows[0].attempt, outcome.attempts()), (0, ""), "nothing was sent");
+    assert_eq!(outcome.rows[0].passed_over.as_deref(), Some("a/x=keys_dead"));
+    tokio::time::advance(ms(300_000)).await;
+    assert_eq!(gateway.ask(Ask::whole("hi")).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_throttled_key_cools_and_the_other_one_is_used() {
+    let gateway = Gateway::start(KEYS);
+    let outcome = gateway.ask(Ask::whole("[[faults:429:60000,ok]]")).await;
+    assert_eq!((outcome.status, outcome.attempts()), (200, "a/x=429;a/x=200"));
+    assert_eq!((outcome.took, outcome.rows[1].cause.as_str()), (ms(0), "next_key"));
+    let [_, good] = used(&outcome)[..] else { panic!("{outcome:?}") };
+    for _ in 0..10 {
+        assert_eq!(used(&gateway.ask(Ask::whole("hi")).await), [good]);
+    }
+    let targets = gateway.engine.targets();
+    let target = targets.iter().find(|target| target.model == "x").unwrap();
+    assert_eq!((target.attempts_in_window, target.failure_permille), (11, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn if_every_key_cools_the_first_to_recover_is_used() {
+    let gateway = Gateway::start(KEYS);
+    let outcome = gateway.ask(Ask::whole("[[faults:429:60000,429:4000,ok]]")).await;
+    assert_eq!(outcome.status, 200);
+    assert!((ms(4_000)..=ms(4_500)).contains(&outcome.took), "{:?}", outcome.took);
+    let [long, short, last] = used(&outcome)[..] else { panic!("{outcome:?}") };
+    assert_ne!(long, short);
+    assert_eq!(short, last);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_closed_rate_gate_is_waited_for_where_there_is_nothing_else() {
+    let config = KEYS.replace(r#", "sk-second""#, "");
+    let gateway = Gateway::start(&format!("{config}\nretry = {{ attempts = 1 }}"));
+    assert_eq!(gateway.ask(Ask::whole("[[fault:429:3000]]")).await.status, 429);
+    let outcome = gateway.ask(Ask::whole("hi")).await;
+    assert_eq!((outcome.status, outcome.took), (200, ms(3_000)));
+    assert_eq!(outcome.rows[0].cause.as_str(), "all_unhealthy");
+    assert_eq!(gateway.ask(Ask::whole("[[fault:429:30000]]")).await.status, 429);
+    let outcome = gateway.ask(Ask::whole("hi")).await;
+    assert_eq!((outcome.status, outcome.took), (200, ms(0)), "used rather than nothing");
+}
+
+#[tokio::test(start_paused = true)]
+async fn keys_are_remembered_until_they_change() {
+    let gateway = Gateway::start(KEYS);
+    let outcome = gateway.ask(Ask::whole("[[faults:401,ok]]")).await;
+    assert_eq!(outcome.rows.len(), 2);
+    gateway.apply(KEYS);
+    assert!(states(&gateway).contains(&KeyHealth::Disabled));
+    gateway.apply(&KEYS.replace("sk-second", "sk-third"));
+    assert_eq!(states(&gateway), [KeyHealth::Live, KeyHealth::Live]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_names_a_model_that_a_key_may_not_use_does_not_take_the_key_from_others() {
+    let gateway = Gateway::start(KEYS);
+    let ask = Ask::whole("[[fault:403]]").with("model", "a/secret".into());
+    let outcome = gateway.ask(ask).await;
+    assert_eq!((outcome.status, outcome.rows.len()), (502, 2));
+    assert_eq!(gateway.ask(Ask::whole("hi")).await.status, 200);
+}

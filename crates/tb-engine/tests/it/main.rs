@@ -1,0 +1,16 @@
+//! The engine without a web server: simulated providers, an account in memory, paused time.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking, also in its own functions"
+)]
+
+mod attempts;
+mod breakers;
+mod gateway;
+mod keys;
+mod rungs;
+mod streams;
+mod time_outs;
