@@ -128,7 +128,7 @@ fn kill(workspace: &Workspace) -> anyhow::Result<Passed> {
 }
 
 /// Requests at each level of `chaos`: fewer would not show a tenth of them.
-const OUTAGE_REQUESTS: u32 = 2_000;
+const OUTAGE_REQUESTS: u32 = 3_000;
 
 /// An outage at the providers: every answer is that of the rung that had to give it.
 fn outage(workspace: &Workspace) -> anyhow::Result<Passed> {

@@ -146,9 +146,10 @@ impl Ladder {
     }
 
     /// No target is healthy: all are used rather than none, the one that recovers first before
-    /// the others.
+    /// the others. A rate gate is the provider's word, so its end is waited for; an open breaker
+    /// is only our own verdict, which must not slow an outage down.
     fn soonest_of_all(&self, moment: Moment, eye: Eye<'_>) -> Option<Try> {
-        let mut soonest: Option<(u64, u64, usize, u32)> = None;
+        let mut soonest: Option<(u64, u64, Try)> = None;
         for (target, seen) in self.targets.iter().enumerate().filter(|(_, seen)| !seen.is_out) {
             let look = eye(target, &seen.keys);
             let (key, gate_ms) = match look.key {
@@ -158,14 +159,23 @@ impl Ladder {
             };
             let recovers_ms = gate_ms.max(look.closed_until_ms.unwrap_or(0));
             if soonest.is_none_or(|(known_ms, ..)| recovers_ms < known_ms) {
-                soonest = Some((recovers_ms, look.usual_ms, target, key));
+                let wait_ms = self.wait_for_gate(gate_ms, moment);
+                let step = Try { target, key, cause: Cause::AllUnhealthy, wait_ms };
+                soonest = Some((recovers_ms, look.usual_ms, step));
             }
         }
-        let (recovers_ms, usual_ms, target, key) = soonest?;
-        let wait_ms = recovers_ms.saturating_sub(moment.now_ms);
-        let suffices = wait_ms <= LONGEST_WAIT_MS && self.has_time(wait_ms, usual_ms, moment);
-        let wait_ms = if suffices { wait_ms } else { 0 };
-        Some(Try { target, key, cause: Cause::AllUnhealthy, wait_ms })
+        let (_, usual_ms, step) = soonest?;
+        let suffices =
+            step.wait_ms <= LONGEST_WAIT_MS && self.has_time(step.wait_ms, usual_ms, moment);
+        Some(Try { wait_ms: if suffices { step.wait_ms } else { 0 }, ..step })
+    }
+
+    /// The wait for a rate gate to open, with jitter: all that wait for it come at once else.
+    fn wait_for_gate(&self, gate_ms: u64, moment: Moment) -> u64 {
+        match gate_ms.saturating_sub(moment.now_ms) {
+            0 => 0,
+            wait_ms => wait_ms.saturating_add(millis(self.backoff.delay(1, moment.roll))),
+        }
     }
 
     /// What stands against an attempt that follows a failed one. A first attempt has nothing

@@ -124,18 +124,24 @@ fn all_are_used_rather_than_none() {
     let open = |until_ms| Look { closed_until_ms: Some(until_ms), ..WELL };
     let world = World::of([(0, open(9_000)), (1, open(3_000))]);
     let mut all = ladder(&[2], 3);
-    assert_eq!(world.next(&mut all, 0), Next::Try(step(1, Cause::AllUnhealthy, 3_000)));
-
-    let world = World::of([(0, open(9_000)), (1, open(7_000))]);
-    let mut all = ladder(&[2], 3);
     let next = step(1, Cause::AllUnhealthy, 0);
-    assert_eq!(world.next(&mut all, 0), Next::Try(next), "so long is not waited for");
+    assert_eq!(world.next(&mut all, 0), Next::Try(next), "a verdict of ours is not waited for");
     assert!(!all.minds_breakers(&next));
     all.began(&next);
     all.failed(&next, 0, Fault::Passing(0));
     let other = step(0, Cause::NextTarget, 0);
     assert_eq!(world.next(&mut all, 0), Next::Try(other));
     assert!(!all.minds_breakers(&other));
+}
+
+#[test]
+fn a_rate_gate_is_waited_for_where_there_is_nothing_else() {
+    let gate = |until_ms| Look { key: KeyChoice::Cooling { index: 0, until_ms }, ..WELL };
+    for (opens_ms, wait_ms) in [(3_000, 3_250), (4_900, 0), (60_000, 0)] {
+        let world = World::of([(0, gate(opens_ms)), (1, gate(90_000))]);
+        let next = step(0, Cause::AllUnhealthy, wait_ms);
+        assert_eq!(world.next(&mut ladder(&[2], 3), 0), Next::Try(next), "{opens_ms}");
+    }
 }
 
 #[test]

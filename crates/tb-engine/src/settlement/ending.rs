@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use tb_core::breaker::Verdict;
+use tb_core::ports::JournalEntry;
 use tb_core::{EndReason, NanoUsd, Rung};
 use tb_providers::ErrorClass;
 
@@ -63,22 +64,29 @@ impl Settlement {
         self.finish(end.reason, (error_type, shown_status), now);
     }
 
-    /// Settles a request that the gateway answered by itself. Attempts that failed before have
+    /// Settles a request that the gateway answers by itself. Attempts that failed before have
     /// their rows; the answer has one of its own.
-    pub(crate) fn settle_local(&mut self, rung: Rung, saved: NanoUsd, passed_over: Option<String>) {
-        if self.state == State::Settled {
-            return;
-        }
+    ///
+    /// # Errors
+    /// When the journal cannot take that row: then the answer may not be given, as nothing was
+    /// written down of it before.
+    pub(crate) fn settle_local(&mut self, rung: Rung, saved: NanoUsd) -> Result<(), Refusal> {
         if self.state != State::Open {
             self.row.attempt = self.row.attempt.saturating_add(1);
         }
-        let passed_over = passed_over.or_else(|| self.passed_over.take());
+        let passed_over = self.passed_over.take();
         row::write_local(rung, saved, passed_over, &mut self.row);
         let now = clock::now();
         self.row.duration_ms = ms(now.saturating_duration_since(self.arrived));
-        self.append_end();
+        let recorded = self.append(JournalEntry::Ended(&self.row));
         self.target = None;
+        if recorded.is_err() {
+            let refusal = Refusal::AuditUnavailable;
+            self.finish(EndReason::Complete, (refusal.error_type(), 503), now);
+            return Err(refusal);
+        }
         self.finish(EndReason::Complete, ("none", 200), now);
+        Ok(())
     }
 
     /// Settles a request that was refused.

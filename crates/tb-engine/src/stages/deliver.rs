@@ -101,12 +101,14 @@ fn count_degraded(engine: &Engine, answer: &Answer) {
 async fn deliver_local(answer: LocalAnswer, mut settlement: Settlement) -> Result<Reply, Refused> {
     let headers = local_headers(&answer, &settlement);
     settlement.reply_begins();
-    settlement.settle_local(answer.rung, answer.saved, None);
+    let mut recorded = settlement.settle_local(answer.rung, answer.saved);
     if let Some(on_disk) = settlement.on_disk()
         && !matches!(on_disk.await, Ok(true))
     {
-        let (attempts, retried) = (answer.attempts, answer.retried);
-        return Err(Refused { refusal: Refusal::AuditUnavailable, attempts, retried });
+        recorded = Err(Refusal::AuditUnavailable);
+    }
+    if let Err(refusal) = recorded {
+        return Err(Refused { refusal, attempts: answer.attempts, retried: answer.retried });
     }
     Ok(Reply { status: 200, headers, body: ReplyBody::whole(answer.body) })
 }

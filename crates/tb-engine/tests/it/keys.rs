@@ -94,7 +94,8 @@ async fn a_closed_rate_gate_is_waited_for_where_there_is_nothing_else() {
     let gateway = Gateway::start(&format!("{config}\nretry = {{ attempts = 1 }}"));
     assert_eq!(gateway.ask(Ask::whole("[[fault:429:3000]]")).await.status, 429);
     let outcome = gateway.ask(Ask::whole("hi")).await;
-    assert_eq!((outcome.status, outcome.took), (200, ms(3_000)));
+    assert_eq!(outcome.status, 200);
+    assert!((ms(3_000)..=ms(3_250)).contains(&outcome.took), "{:?}", outcome.took);
     assert_eq!(outcome.rows[0].cause.as_str(), "all_unhealthy");
     assert_eq!(gateway.ask(Ask::whole("[[fault:429:30000]]")).await.status, 429);
     let outcome = gateway.ask(Ask::whole("hi")).await;

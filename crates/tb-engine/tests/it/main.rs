@@ -10,6 +10,7 @@
 mod attempts;
 mod breakers;
 mod gateway;
+mod histories;
 mod keys;
 mod rungs;
 mod streams;

@@ -168,6 +168,8 @@ async fn a_fallback_models_refusal_is_not_what_the_client_hears() {
     assert_eq!(outcome.attempts(), "broken/x=500;a/small=400;b/tiny=500");
     let outcome = gateway.ask(Ask::whole("[[faults:500,500,400]]")).await;
     assert_eq!((outcome.status, outcome.code.as_str()), (502, "upstream_exhausted"));
+    let outcome = gateway.ask(Ask::whole("[[faults:500,401,quota]]")).await;
+    assert_eq!(outcome.code, "upstream_exhausted", "nor is what is wrong with keys");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tb_core::ports::AnswerFilter;
+use tb_core::ports::{AnswerFilter, Journal, JournalEntry, StoreError};
 use tb_core::{Cost, Rung};
 use tb_testkit::{FakeProvider, FakeReply, TestApp, TestRequest};
 
@@ -138,4 +138,43 @@ fn identical_requests_at_the_same_time_reach_the_provider_once() {
     let rows = app.all_rows();
     assert_eq!(rows.len(), 6);
     assert_eq!(rows.iter().filter(|row| row.rung == Rung::Cache).count(), 5);
+}
+
+/// A journal that takes nothing any more once the test says so.
+struct Filling {
+    inner: Arc<dyn Journal>,
+    is_full: Arc<AtomicBool>,
+}
+
+impl Journal for Filling {
+    fn append(&self, entry: JournalEntry<'_>) -> Result<(), StoreError> {
+        if self.is_full.load(Ordering::Acquire) {
+            return Err(StoreError::Full("by the test".to_owned()));
+        }
+        self.inner.append(entry)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn lag_ms(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn an_answer_that_cannot_be_recorded_is_not_given_from_the_cache_either() {
+    let provider = FakeProvider::start(|_| FakeReply::json(200, ANSWER));
+    let is_full = Arc::new(AtomicBool::new(false));
+    let full = Arc::clone(&is_full);
+    let app = TestApp::start_with(&cached(&provider.url()), |inner| {
+        Arc::new(Filling { inner, is_full: full })
+    });
+    assert_eq!(app.post(PATH, ASK).status, 200);
+    is_full.store(true, Ordering::Release);
+    let refused = app.post(PATH, ASK);
+    assert_eq!((refused.status, refused.error_code().as_str()), (503, "audit_unavailable"));
+    is_full.store(false, Ordering::Release);
+    assert_eq!(app.post(PATH, ASK).header("x-tollbar-cache"), Some("hit"));
 }

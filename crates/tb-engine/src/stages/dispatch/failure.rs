@@ -76,6 +76,11 @@ impl Failure {
         }
     }
 
+    /// Whether the provider refused the key for good, as far as this request goes.
+    pub(super) fn is_about_key(&self) -> bool {
+        matches!(self.class(), Some(ErrorClass::BadCredentials | ErrorClass::QuotaExhausted))
+    }
+
     /// How long the provider asks to wait.
     pub(super) fn retry_after_ms(&self) -> Option<u64> {
         match self {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tb_core::{Cause, Rung, Surface};
-use tb_providers::{AnswerShape, EncodeError, ErrorClass, WireRequest};
+use tb_providers::{AnswerShape, EncodeError, WireRequest};
 
 use super::asked::{Asked, encode, look, with_one_key};
 use super::attempt::{Attempt, Received};
@@ -202,9 +202,9 @@ impl<'a> Walk<'a> {
         }
         // What a fallback model refuses, or what is wrong with a key, is not what the client
         // needs to hear where something else went wrong too.
-        let is_lesser = fault == Fault::OfRung
-            || (failure.class() == Some(ErrorClass::BadCredentials)
-                && self.told.as_ref().is_some_and(|told| told.class() != failure.class()));
+        let is_key =
+            failure.is_about_key() && !self.told.as_ref().is_some_and(Failure::is_about_key);
+        let is_lesser = fault == Fault::OfRung || is_key;
         if !is_lesser || self.told.is_none() {
             self.told = Some(failure);
         }
