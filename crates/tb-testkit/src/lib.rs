@@ -4,7 +4,8 @@
 //! public listener on a free loopback port) from a configuration text, sends it requests over
 //! real sockets, and asserts when dropped that no request is unsettled. [`FakeProvider`] is
 //! an HTTP server that records what reaches it and answers as the test says, with every
-//! fault. Used by `tests/it` only; panics are failures of the test.
+//! fault. [`FaultProxy`] stands before either or any other server and spoils what passes.
+//! Used by `tests/it` only; panics are failures of the test.
 #![expect(
     clippy::expect_used,
     clippy::unwrap_used,
@@ -16,8 +17,10 @@
 
 mod app;
 mod client;
+mod fault_proxy;
 mod provider;
 
 pub use app::TestApp;
 pub use client::{TestRequest, TestResponse};
+pub use fault_proxy::{Fault, FaultPlan, FaultProxy, Proxied};
 pub use provider::{FakeProvider, FakeReply, Recorded};

@@ -12,6 +12,7 @@ mod bad_input;
 mod cache;
 mod chat;
 mod connections;
+mod faults;
 mod key_directory;
 mod keys;
 mod last_rungs;
