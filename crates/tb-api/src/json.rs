@@ -68,6 +68,7 @@ pub struct Document {
     bytes: Bytes,
     members: Vec<Member>,
     text_bytes: u64,
+    attachments: u64,
 }
 
 /// A value inside a document.
@@ -114,7 +115,9 @@ impl Document {
             .map_err(|e| Fault { problem: "the document is not UTF-8", offset: e.valid_up_to() })
             .and_then(|text| scan::index(text.as_bytes()));
         match index {
-            Ok(index) => Ok(Self { members: index.members, text_bytes: index.text_bytes, bytes }),
+            Ok(scan::Index { members, text_bytes, attachments }) => {
+                Ok(Self { bytes, members, text_bytes, attachments })
+            }
             Err(fault) => Err(JsonError::new(&bytes, fault)),
         }
     }
@@ -138,10 +141,19 @@ impl Document {
     }
 
     /// How many bytes the string values of the document hold, keys apart (for estimates):
-    /// UTF-8 bytes of the decoded text, at any depth.
+    /// UTF-8 bytes of the decoded text, at any depth. Attachments count as none, see
+    /// [`Self::attachments`].
     #[must_use]
     pub fn text_bytes(&self) -> u64 {
         self.text_bytes
+    }
+
+    /// How many string values hold no text but an attachment, at any depth, told by their form:
+    /// a `data:` URL with a media type, or more than 1,024 bytes of nothing but base64. It is a
+    /// guess for estimates; nothing that protects text may rely on it.
+    #[must_use]
+    pub fn attachments(&self) -> u64 {
+        self.attachments
     }
 
     /// Starts a list of edits.
@@ -158,7 +170,11 @@ impl Member {
     }
 
     fn decoded<'a>(&self, bytes: &'a [u8], base: usize) -> (Cow<'a, str>, Value<'a>) {
-        (decode(self.key.of(bytes)).unwrap_or_default(), self.value(bytes, base))
+        let raw = self.key.of(bytes);
+        // A key that stands for no text (only in text that was not validated) is shown as it is
+        // written, so that it is never taken for the empty one.
+        let key = decode(raw).unwrap_or_else(|| String::from_utf8_lossy(raw));
+        (key, self.value(bytes, base))
     }
 }
 

@@ -41,7 +41,8 @@ pub struct KeyPool {
     keys: Vec<Key>,
 }
 
-/// How many models a key cools for apart from each other: their names may come from clients.
+/// How many models a key cools for apart from each other. The names come from the
+/// configuration: whoever could choose them could make a key cool for all models.
 const MODELS: usize = 256;
 
 #[derive(Debug, Clone, Default)]
@@ -64,10 +65,13 @@ impl Key {
         self.cooling.get(model).copied().unwrap_or_default().max(self.cooling_until_ms)
     }
 
-    fn cool(&mut self, model: &str, until_ms: u64) {
+    fn cool(&mut self, model: &str, now_ms: u64, until_ms: u64) {
         if let Some(known_ms) = self.cooling.get_mut(model) {
             *known_ms = until_ms.max(*known_ms);
             return;
+        }
+        if self.cooling.len() >= MODELS {
+            self.cooling.retain(|_, until_ms| now_ms < *until_ms);
         }
         self.cooling.insert(model.into(), until_ms);
         if self.cooling.len() > MODELS {
@@ -75,8 +79,8 @@ impl Key {
         }
     }
 
-    /// Makes room by letting the first moment of all hold for every model. Mostly it is over,
-    /// and then it holds for none; if it is not, no model is used too early.
+    /// Makes room by letting the first moment of all hold for every model, so that no model is
+    /// used too early.
     fn fold_the_earliest(&mut self) {
         let earliest = self.cooling.iter().min_by_key(|(_, until_ms)| **until_ms);
         if let Some((model, until_ms)) = earliest.map(|(model, ms)| (model.clone(), *ms)) {
@@ -168,11 +172,12 @@ impl KeyPool {
     }
 
     /// The provider throttled this key for this model. A moment before one that is known
-    /// already changes nothing. Past 256 models the key cools for all of them until the first
-    /// of their moments.
-    pub fn cool(&mut self, index: u32, model: &str, until_ms: u64) {
+    /// already changes nothing. While more than 256 models cool at the same time, the key cools
+    /// for all models until the first of their moments; so names that clients choose must not
+    /// come here.
+    pub fn cool(&mut self, index: u32, model: &str, now_ms: u64, until_ms: u64) {
         if let Some(key) = self.key(index) {
-            key.cool(model, until_ms);
+            key.cool(model, now_ms, until_ms);
         }
     }
 

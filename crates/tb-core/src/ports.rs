@@ -152,7 +152,10 @@ pub trait UsageStore: Send + Sync {
     /// When the back end fails.
     fn request(&self, id: RequestId) -> Result<Vec<UsageRow>, StoreError>;
 
-    /// The newest `limit` rows that began before `before` (none = now), newest first.
+    /// The newest rows of requests that arrived before `before` (none = all), newest first: at
+    /// most `limit`, and whole milliseconds only, so that the arrival of the last row's request
+    /// is the `before` of the next page and no row is lost or comes twice. Where one
+    /// millisecond alone has more rows, they come all.
     ///
     /// # Errors
     /// When the back end fails.

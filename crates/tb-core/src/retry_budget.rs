@@ -5,6 +5,12 @@
 //! little traffic be retried at all. What is not used is worth 10 s of both at most, so that a
 //! quiet hour does not save up a storm.
 
+use crate::breaker::Verdict;
+use crate::breaker::window::Window;
+
+/// A target that left at most this share of its recent attempts without an answer, in
+/// thousandths, is healthy: retries there need no budget.
+const HEALTHY_FAILURES: u32 = 100;
 /// What a request deposits, in thousandths of a token.
 const DEPOSIT: u64 = 100;
 /// What a retry takes, in thousandths of a token.
@@ -29,11 +35,14 @@ pub struct RetryBudget {
     deposited: u64,
     /// Deposits of the period before it.
     deposited_before: u64,
+    /// How the target answered of late: what tells whether there is anything to protect.
+    ends: Window,
 }
 
 impl Default for RetryBudget {
     fn default() -> Self {
-        Self { balance: FLOOR_CAP, counted_ms: 0, deposited: 0, deposited_before: 0 }
+        let (balance, ends) = (FLOOR_CAP, Window::default());
+        Self { balance, counted_ms: 0, deposited: 0, deposited_before: 0, ends }
     }
 }
 
@@ -51,6 +60,29 @@ impl RetryBudget {
         let rest = self.balance.checked_sub(RETRY);
         self.balance = rest.unwrap_or(self.balance);
         rest.is_some()
+    }
+
+    /// A token was taken for an attempt that was not made after all.
+    pub fn give_back(&mut self) {
+        self.balance = self.balance.saturating_add(RETRY).min(self.cap());
+    }
+
+    /// Takes in how an attempt ended: those without an answer, throttled ones too, are a load
+    /// that retries would multiply. `has_opened`: it was recorded as a success when its stream
+    /// began; it is no other attempt.
+    pub fn record(&mut self, now_ms: u64, verdict: Verdict, has_opened: bool) {
+        match (verdict, has_opened) {
+            (Verdict::Success, false) => self.ends.count(now_ms, false),
+            (Verdict::Failure | Verdict::Throttled, false) => self.ends.count(now_ms, true),
+            (Verdict::Failure | Verdict::Throttled, true) => self.ends.fail_one(now_ms),
+            (Verdict::Success, true) | (Verdict::Neutral, _) => {}
+        }
+    }
+
+    /// Whether the target answers so well that retries need no token.
+    #[must_use]
+    pub fn is_needless(&self, now_ms: u64) -> bool {
+        self.ends.failure_share(now_ms).0 <= HEALTHY_FAILURES
     }
 
     /// Whether [`Self::withdraw`] would succeed.
@@ -118,6 +150,45 @@ mod tests {
     fn saves_no_more_than_ten_seconds_of_the_floor() {
         let mut budget = RetryBudget::default();
         assert_eq!(withdraw_all(&mut budget, 3_600_000), 30);
+    }
+
+    #[test]
+    fn a_target_that_throttles_is_protected() {
+        let mut budget = RetryBudget::default();
+        assert!(budget.is_needless(0));
+        for _ in 0..9 {
+            budget.record(0, Verdict::Success, false);
+        }
+        budget.record(0, Verdict::Throttled, false);
+        assert!(budget.is_needless(0));
+        budget.record(0, Verdict::Neutral, false);
+        budget.record(0, Verdict::Throttled, false);
+        assert!(!budget.is_needless(0), "two of eleven");
+        assert!(budget.is_needless(30_000));
+    }
+
+    #[test]
+    fn a_stream_that_breaks_is_one_attempt() {
+        let mut budget = RetryBudget::default();
+        for _ in 0..20 {
+            budget.record(0, Verdict::Success, false);
+        }
+        budget.record(0, Verdict::Failure, true);
+        budget.record(0, Verdict::Success, true);
+        budget.record(0, Verdict::Failure, true);
+        assert!(budget.is_needless(0), "two of twenty");
+        budget.record(0, Verdict::Failure, true);
+        assert!(!budget.is_needless(0));
+    }
+
+    #[test]
+    fn a_token_that_was_not_used_comes_back() {
+        let mut budget = RetryBudget::default();
+        withdraw_all(&mut budget, 0);
+        budget.give_back();
+        assert_eq!(withdraw_all(&mut budget, 0), 1);
+        (0..99).for_each(|_| budget.give_back());
+        assert_eq!(withdraw_all(&mut budget, 0), 30);
     }
 
     #[test]

@@ -91,7 +91,7 @@ pub struct RuleFault {
 }
 
 /// What form of answer the client asked for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum AskedForm<'a> {
     /// Any text.
     Text,
@@ -101,8 +101,19 @@ pub enum AskedForm<'a> {
     JsonSchema(&'a str),
 }
 
+/// Leaves out the schema: it is text of a request.
+impl std::fmt::Debug for AskedForm<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Text => "Text",
+            Self::JsonObject => "JsonObject",
+            Self::JsonSchema(_) => "JsonSchema",
+        })
+    }
+}
+
 /// What a rule is asked.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Question<'a> {
     /// The last user message.
     pub text: &'a str,
@@ -113,13 +124,33 @@ pub struct Question<'a> {
     pub variables: &'a [(&'a str, &'a str)],
 }
 
+/// Shows the size of the text and the form only: a request's text must not reach logs.
+impl std::fmt::Debug for Question<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Question")
+            .field("text_bytes", &self.text.len())
+            .field("form", &self.form)
+            .finish_non_exhaustive()
+    }
+}
+
 /// A rule's answer.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct RuleAnswer {
     /// The rule.
     pub rule: String,
     /// The text, or the JSON text that was asked for.
     pub text: String,
+}
+
+/// Shows the rule and the size only: the text can quote the request.
+impl std::fmt::Debug for RuleAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RuleAnswer")
+            .field("rule", &self.rule)
+            .field("text_bytes", &self.text.len())
+            .finish()
+    }
 }
 
 /// Checked rules, in order.

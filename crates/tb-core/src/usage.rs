@@ -184,7 +184,8 @@ pub struct UsageRow {
     /// Which of the provider's keys was used (index into `api_keys`).
     pub key_index: Option<u32>,
     /// What was passed over before this attempt or answer and why, as
-    /// `provider/model=word;…`; the words stand in `docs/reliability.md`.
+    /// `provider/model=word;…`; the words stand in `docs/reliability.md`. What was passed over
+    /// after the last attempt stands behind a `|`.
     pub passed_over: Option<String>,
     /// What the answer would have cost, for answers that came from the cache.
     pub saved: NanoUsd,

@@ -37,12 +37,23 @@ pub(crate) struct Permit {
     _place: Place,
     _own: MemoryHold,
     body: MemoryHold,
+    answer: MemoryHold,
 }
 
 impl Permit {
     /// Keeps what the body holds as long as the permit.
     pub(crate) fn keep(&mut self, body: MemoryHold) {
         self.body = body;
+    }
+
+    /// Keeps what the answer holds as long as the permit, or until it is taken.
+    pub(crate) fn keep_answer(&mut self, answer: MemoryHold) {
+        self.answer = answer;
+    }
+
+    /// What the answer holds, to be kept as long as its bytes.
+    pub(crate) fn take_answer(&mut self) -> MemoryHold {
+        std::mem::take(&mut self.answer)
     }
 }
 
@@ -78,9 +89,9 @@ impl Admission {
         };
         let mut own = self.hold(limits.memory_budget_bytes);
         if !own.grow(REQUEST_BYTES) {
-            return Err(self.memory_spent(limits.memory_budget_bytes));
+            return Err(Refusal::LimitReached(self.memory_reached(&own)));
         }
-        Ok(Permit { _place: place, _own: own, body: MemoryHold::default() })
+        Ok(Permit { _place: place, _own: own, ..Permit::default() })
     }
 
     /// Holds nothing yet; grows up to `budget` bytes, together with what others hold.
@@ -88,16 +99,21 @@ impl Admission {
         MemoryHold::new(&self.memory, budget)
     }
 
-    /// The refusal when `budget` is spent. Memory comes back when requests end, so the wait is
-    /// that for the next of them.
+    /// The refusal when `budget` is spent.
     pub(crate) fn memory_spent(&self, budget: usize) -> Refusal {
-        Refusal::LimitReached(Box::new(LimitReached {
+        Refusal::LimitReached(self.memory_reached(&self.hold(budget)))
+    }
+
+    /// What is said when a hold cannot grow. Memory comes back when requests end, so the wait is
+    /// that for the next of them.
+    pub(crate) fn memory_reached(&self, hold: &MemoryHold) -> Box<LimitReached> {
+        Box::new(LimitReached {
             kind: LimitKind::Memory,
             scope: LimitScope::Gateway,
             used: self.memory.bytes() as u64,
-            limit: budget as u64,
+            limit: hold.budget() as u64,
             retry_after_ms: self.lines.next_departure_ms(),
-        }))
+        })
     }
 }
 

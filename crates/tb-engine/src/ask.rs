@@ -74,8 +74,14 @@ pub(crate) fn needs(surface: Surface, body: &Body) -> Needs {
     Needs {
         tools: given("tools") || given("functions"),
         json_schema: format(surface, document).is_some_and(|format| has_type(&format, SCHEMA)),
-        vision: turns.is_some_and(|turns| has_image(&turns)),
+        vision: turns.is_some_and(|turns| image_parts(&turns).next().is_some()),
     }
+}
+
+/// How many images the conversation holds.
+pub(crate) fn images(surface: Surface, body: &Body) -> u64 {
+    let turns = conversation(surface, body).and_then(|(_, turns)| turns);
+    turns.map_or(0, |turns| image_parts(&turns).count() as u64)
 }
 
 /// What ties requests of one conversation to one target: `prompt_cache_key` of the body.
@@ -167,20 +173,18 @@ fn has_type(value: &Value<'_>, wanted: &str) -> bool {
     value.get("type").and_then(|kind| kind.as_str()).is_some_and(|kind| kind == wanted)
 }
 
-/// Whether a part of a message is an image. Most conversations do not even hold the word.
-fn has_image(turns: &Value<'_>) -> bool {
-    memmem::find(turns.raw, b"image").is_some()
-        && turns.elements().any(|turn| turns::parts(&turn).any(|part| is_image(&part)))
+/// The images of a conversation: parts of messages, and of tools' results in them. Most
+/// conversations do not even hold the word.
+fn image_parts<'a>(turns: &Value<'a>) -> impl Iterator<Item = Value<'a>> + use<'a> {
+    let holds_word = memmem::find(turns.raw, b"image").is_some();
+    let turns = holds_word.then_some(*turns).into_iter().flat_map(|turns| turns.elements());
+    let parts = turns.flat_map(|turn| turns::parts(&turn));
+    parts.flat_map(|part| turns::parts(&part).chain([part])).filter(is_image)
 }
 
-/// A part, or one that holds parts of its own (a tool's result).
 fn is_image(part: &Value<'_>) -> bool {
     let kind = part.get("type").and_then(|kind| kind.as_str());
     matches!(kind.as_deref(), Some("image_url" | "input_image" | "image" | "computer_screenshot"))
-        || turns::parts(part).any(|inner| {
-            let kind = inner.get("type").and_then(|kind| kind.as_str());
-            matches!(kind.as_deref(), Some("image" | "input_image"))
-        })
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ pub(crate) enum Ended {
     /// The provider's HTTP status.
     Status(u16),
     /// `connect`, `connect_timeout`, `first_byte_timeout`, `idle_timeout`, `deadline`, `reset`,
-    /// `malformed`.
+    /// `malformed`, `no_memory`.
     Word(&'static str),
 }
 

@@ -1,10 +1,15 @@
 //! The exact response cache: whole successful answers under a keyed hash of everything that
 //! affects them, the tenant first.
 //!
-//! A request that takes part is [`Asked`]: it knows its key, and what it accepts. `lookup`
+//! A request that takes part is `Asked`: it knows its key, and what it accepts. `lookup`
 //! serves it from memory, from an identical request in flight, or sends it on with a
 //! [`Keeper`], which keeps its answer.
+//!
+//! Who waits for an identical request does so in silence only as long as its [`Patience`]
+//! allows. Then it asks by itself, and is still [`Behind`] the other: the first answer serves
+//! both.
 
+mod behind;
 mod canonical;
 mod control;
 mod entry;
@@ -13,6 +18,7 @@ mod keeper;
 mod key;
 mod memory;
 mod note;
+mod patience;
 mod purge;
 mod seal;
 mod search;
@@ -24,6 +30,7 @@ mod tests;
 
 use std::sync::Arc;
 
+use prometheus_client::metrics::counter::Counter;
 use tb_config::{CacheLimits, CacheMode, Snapshot};
 use tb_core::ports::AnswerStore;
 use tb_core::{Clock, Cost};
@@ -35,11 +42,13 @@ use self::shelf::Shelf;
 use self::writer::Writer;
 use crate::local::Origin;
 
+pub(crate) use self::behind::Behind;
 pub(crate) use self::control::Control;
 pub(crate) use self::keeper::Keeper;
 pub(crate) use self::note::{CacheNote, CacheWord};
+pub(crate) use self::patience::Patience;
 pub use self::purge::CacheView;
-pub(crate) use self::search::{Entrance, Hit, count_saved};
+pub(crate) use self::search::{Entered, Entrance, Hit};
 
 /// The cache of one gateway.
 #[derive(Debug)]
@@ -72,16 +81,17 @@ pub(crate) struct Made {
 }
 
 impl AnswerCache {
-    /// An empty cache; what is on its way to the store counts among `tasks`.
+    /// An empty cache; what is on its way to the store counts among the tasks, and what never
+    /// gets there in the counter.
     pub(crate) fn new(
         limits: CacheLimits,
         backing: Backing<'_>,
         clock: Arc<dyn Clock>,
-        tasks: TaskTracker,
+        (tasks, dropped): (TaskTracker, Counter),
     ) -> Self {
         let keys = Keys::derive(backing.secret);
         let shelf = Arc::new(Shelf::new(limits, backing.store, &keys.sealing, clock));
-        let writer = Writer::new(Arc::clone(&shelf), tasks);
+        let writer = Writer::new(Arc::clone(&shelf), tasks, dropped);
         Self { core: Arc::new(Core { keys, shelf, flights: Arc::default(), writer }) }
     }
 

@@ -78,7 +78,10 @@ impl Engine {
         parts.metrics.watch(&health);
         let backing = Backing { store: parts.answers, secret: &parts.cache_secret };
         let clock = Arc::clone(&parts.clock);
-        let cache = AnswerCache::new(parts.snapshot.cache, backing, clock, tasks.clone());
+        let dropped =
+            parts.metrics.dropped.get_or_create(&vec![("what", "kept_answer".to_owned())]).clone();
+        let watched = (tasks.clone(), dropped);
+        let cache = AnswerCache::new(parts.snapshot.cache, backing, clock, watched);
         cache.prepare(&parts.snapshot);
         let runtime = Runtime::new(parts.snapshot, &parts.metrics, &health);
         let [high, low] = parts.seed;

@@ -3,15 +3,36 @@
 use tb_core::{Cost, Price, Surface, TokenCounts, UsageSource};
 use tb_providers::AnswerFacts;
 
+use crate::ask;
 use crate::settlement::AttemptEnd;
+use crate::stages::compose::Body;
 
 /// Bytes of UTF-8 text per token: 4 is what vendors state for English text. Estimates are
 /// marked as such wherever they are shown.
 const BYTES_PER_TOKEN: u64 = 4;
 
+/// Tokens of an image, or of another attachment, whatever its size: vendors cut images to
+/// tiles, and state from 85 tokens to 1,600.
+const ATTACHMENT_TOKENS: u64 = 1_000;
+
 /// The estimate for `bytes` of text, rounded up.
 pub(crate) const fn tokens(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_PER_TOKEN)
+}
+
+/// The estimate for what a request sends: its text, and each image or other attachment at a
+/// flat rate. The bytes of attachments are no text and say nothing of tokens.
+pub(crate) fn input_tokens(surface: Surface, body: &Body) -> u64 {
+    let Body::Json(document) = body else { return 0 };
+    // Images by address are no attachments, and attachments need not be images.
+    let pieces = document.attachments().max(ask::images(surface, body));
+    tokens(document.text_bytes()).saturating_add(pieces.saturating_mul(ATTACHMENT_TOKENS))
+}
+
+/// Whether an estimate is so far beyond a limit that the prompt can hardly fit: half of it may
+/// be wrong (code, tables and other languages have fewer or more bytes per token).
+pub(crate) const fn surely_exceeds(estimated_tokens: u64, most_tokens: u64) -> bool {
+    estimated_tokens > most_tokens.saturating_mul(2)
 }
 
 /// Counts out of the bytes that went and came.
@@ -194,6 +215,35 @@ mod tests {
         }
         let free = used(Surface::Moderations, &nothing, end(200, "ok"));
         assert_eq!(free.cost(Surface::Moderations, None), Cost::Free);
+    }
+
+    #[test]
+    fn attachments_count_at_a_flat_rate_and_not_as_text() {
+        let data = "iVBORw0K".repeat(100_000);
+        let tokens = |surface, parts: &str| {
+            let text = format!(r#"{{"messages":[{{"role":"user","content":[{parts}]}}]}}"#);
+            let document = tb_api::json::Document::parse(text.into()).unwrap();
+            input_tokens(surface, &Body::Json(document))
+        };
+        let chat = |parts: &str| tokens(Surface::ChatCompletions, parts);
+        let image = |url: &str| format!(r#"{{"type":"image_url","image_url":{{"url":"{url}"}}}}"#);
+        let inline = image(&format!("data:image/png;base64,{data}"));
+        let by_address = image("https://example.com/a.png");
+        assert!((1_000..1_020).contains(&chat(&inline)));
+        assert!((1_000..1_020).contains(&chat(&by_address)));
+        assert!((2_000..2_030).contains(&chat(&format!("{inline},{by_address}"))));
+        let file = format!(r#"{{"type":"file","file":{{"file_data":"{data}"}}}}"#);
+        assert!((1_000..1_020).contains(&chat(&file)));
+        let block = format!(r#"{{"type":"image","source":{{"type":"base64","data":"{data}"}}}}"#);
+        assert!((1_000..1_020).contains(&tokens(Surface::Messages, &block)));
+        let prose = format!(r#"{{"type":"text","text":"{}"}}"#, "four five ".repeat(1_000));
+        assert!((2_500..2_520).contains(&chat(&prose)));
+    }
+
+    #[test]
+    fn a_limit_is_exceeded_for_sure_from_twice_its_size_on() {
+        assert!(!surely_exceeds(200, 100) && surely_exceeds(201, 100));
+        assert!(!surely_exceeds(u64::MAX, u64::MAX));
     }
 
     #[test]

@@ -13,8 +13,8 @@ use std::time::Instant;
 use tb_config::Provider;
 use tb_core::{ModelName, ProviderName};
 
-pub(crate) use self::keys::{DISABLED_MS, ProviderKeys};
-pub(crate) use self::target::{Entry, Sight, TargetHealth};
+pub(crate) use self::keys::ProviderKeys;
+pub(crate) use self::target::{Barred, Entry, Passage, Sight, TargetHealth};
 pub use self::view::{KeyHealth, ProviderKeyView, TargetState, TargetView};
 use crate::clock;
 

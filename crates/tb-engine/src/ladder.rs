@@ -128,6 +128,8 @@ pub(crate) struct Ladder {
     deadline_ms: u64,
     /// Attempts that count.
     counted: u32,
+    /// How long was waited since the last attempt.
+    waited_ms: u64,
     /// The last attempt and how it failed.
     last: Option<(usize, Fault)>,
     /// No target was healthy, so the state of breakers says nothing for this request.
@@ -149,6 +151,10 @@ struct Seen {
     not_before_ms: u64,
     /// It is not asked any more.
     is_out: bool,
+    /// How many times it did not let an attempt through after all, since the last one was made.
+    refusals: u8,
+    /// It was waited for since the last attempt.
+    was_waited_for: bool,
 }
 
 impl Ladder {
@@ -161,6 +167,7 @@ impl Ladder {
             backoff,
             deadline_ms,
             counted: 0,
+            waited_ms: 0,
             last: None,
             all_unhealthy: false,
             passed_over: Vec::new(),
@@ -169,13 +176,12 @@ impl Ladder {
         ladder
     }
 
-    /// Adds rungs below the others, each with so many targets and with one attempt in any case.
+    /// Adds rungs below the others, each with so many targets. There are as many attempts as
+    /// rungs in any case: who plans them before the first attempt finds one for each of them,
+    /// whatever comes later has what the others left.
     pub(crate) fn add_rungs(&mut self, rungs: &[usize]) {
         rungs.iter().for_each(|targets| self.add_rung(*targets));
-        let added = u32::try_from(rungs.len()).unwrap_or(u32::MAX);
-        // Before the first attempt the rung above has one too.
-        let above = self.counted.max(1);
-        self.allowed = self.allowed.max(above.saturating_add(added));
+        self.allowed = self.allowed.max(u32::try_from(self.rungs).unwrap_or(u32::MAX));
     }
 
     fn add_rung(&mut self, targets: usize) {
@@ -210,6 +216,35 @@ impl Ladder {
             seen.attempts = seen.attempts.saturating_add(1);
         }
         self.passed_over.clear();
+        self.waited_ms = 0;
+        for seen in &mut self.targets {
+            (seen.refusals, seen.was_waited_for) = (0, false);
+        }
+    }
+
+    /// Notes that a step was waited for. What comes next is decided again: keys, breakers and
+    /// the deadline are others now. All waits before one attempt share [`LONGEST_WAIT_MS`].
+    pub(crate) fn waited(&mut self, step: &Try) {
+        self.waited_ms = self.waited_ms.saturating_add(step.wait_ms);
+        if let Some(seen) = self.targets.get_mut(step.target) {
+            seen.was_waited_for = true;
+        }
+    }
+
+    /// Notes that a target did not let an attempt through after all. It is set aside until
+    /// another attempt was made; where all are used rather than none, it has one more chance.
+    pub(crate) fn refused(&mut self, target: usize, reason: Reason) {
+        if let Some(seen) = self.targets.get_mut(target) {
+            seen.refusals = seen.refusals.saturating_add(1);
+        }
+        self.pass_over(target, reason);
+    }
+
+    /// Whether the attempts or a retry budget stopped it: the gateway did what it may.
+    pub(crate) fn is_spent(&self) -> bool {
+        let spent =
+            |(_, why): &(_, Reason)| matches!(why, Reason::NoBudget | Reason::AttemptsSpent);
+        self.counted >= self.allowed || self.passed_over.iter().any(spent)
     }
 
     /// Notes how it failed.

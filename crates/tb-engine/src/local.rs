@@ -10,7 +10,6 @@ use crate::cache::CacheNote;
 use crate::runtime::RunningModel;
 
 /// An answer without a provider, complete.
-#[derive(Debug)]
 pub(crate) struct LocalAnswer {
     /// `Cache`, `StaleCache` or `Rules`.
     pub(crate) rung: Rung,
@@ -30,6 +29,18 @@ pub(crate) struct LocalAnswer {
     pub(crate) attempts: Option<HeaderValue>,
     /// More than one attempt was made.
     pub(crate) retried: bool,
+}
+
+/// Shows no text: an answer's text must not reach logs.
+impl std::fmt::Debug for LocalAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LocalAnswer")
+            .field("rung", &self.rung)
+            .field("body_bytes", &self.body.len())
+            .field("stream", &self.stream)
+            .field("note", &self.note)
+            .finish_non_exhaustive()
+    }
 }
 
 /// Who once gave a kept answer.

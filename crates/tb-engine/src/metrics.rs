@@ -2,7 +2,7 @@
 //! configuration only; anything else is `other`.
 
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -38,10 +38,14 @@ pub struct Metrics {
     pub(crate) cache_requests: Family<Labels, Counter>,
     pub(crate) cache_saved_usd: MoneyCounter,
     pub(crate) limit_rejections: Family<Labels, Counter>,
+    /// What was given up for lack of room or of time, where that loses no request.
+    pub(crate) dropped: Family<Labels, Counter>,
     /// Written when the page is made: breakers and keys change by themselves as time passes.
     breaker_state: Family<Labels, Gauge>,
     provider_keys: Family<Labels, Gauge>,
     health: OnceLock<Weak<Health>>,
+    /// One page at a time: what is written for one of them is not what another one clears.
+    page: Mutex<()>,
     /// Requests between admission and settlement.
     pub(crate) inflight_requests: Gauge,
     journal_lag_seconds: Gauge<f64, AtomicU64>,
@@ -76,9 +80,11 @@ impl Metrics {
             cache_requests: Family::default(),
             cache_saved_usd: MoneyCounter::default(),
             limit_rejections: Family::default(),
+            dropped: Family::default(),
             breaker_state: Family::default(),
             provider_keys: Family::default(),
             health: OnceLock::new(),
+            page: Mutex::default(),
             inflight_requests: Gauge::default(),
             journal_lag_seconds: Gauge::default(),
             config_last_reload_successful: Gauge::default(),
@@ -96,7 +102,7 @@ impl Metrics {
         );
         registry.register_with_unit(
             "time_to_first_token",
-            "Time from the request's head to the first output of a stream",
+            "Time to the first output of a stream, from the request's head or a later attempt",
             Unit::Seconds,
             self.time_to_first_token.clone(),
         );
@@ -133,6 +139,7 @@ impl Metrics {
         family("degraded", "Answers below what was asked, by level", &self.degraded);
         family("cache_requests", "Requests by what the cache did", &self.cache_requests);
         family("limit_rejections", "Requests refused by a limit", &self.limit_rejections);
+        family("dropped", "What was given up for lack of room, by kind", &self.dropped);
         let saved = self.cache_saved_usd.clone();
         registry.register("cache_saved_usd", "Dollars that cached answers saved", saved);
         registry.register(
@@ -206,6 +213,7 @@ impl Metrics {
     pub fn openmetrics(&self, journal_lag_ms: u64) -> String {
         #[expect(clippy::cast_precision_loss, reason = "a lag of 2^53 ms does not occur")]
         self.journal_lag_seconds.set(journal_lag_ms as f64 / 1_000.0);
+        let _page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         self.write_health();
         let mut page = String::new();
         // Writing to a String cannot fail.

@@ -10,6 +10,8 @@
 //! | 6 | `dispatch` | `Plan` → `Answer` |
 //! | 7 | `deliver` | `Answer` and `Settlement` → `Reply` |
 
+use std::pin::pin;
+
 use crate::clock;
 use crate::engine::Engine;
 use crate::refusal::{Refusal, Refused};
@@ -20,7 +22,7 @@ use crate::stages::admit::{Admitted, admit, count_limit, count_unadmitted};
 use crate::stages::compose::compose;
 use crate::stages::deliver::{Answer, deliver};
 use crate::stages::dispatch::dispatch;
-use crate::stages::lookup::{Found, lookup};
+use crate::stages::lookup::{Found, first_of, lookup};
 use crate::stages::route::route;
 use crate::stages::scrub::scrub;
 
@@ -35,7 +37,12 @@ pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Ref
     let (admitted, mut settlement) =
         admit(engine, &head).await.map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
     match answer(engine, &head, body, admitted, &mut settlement).await {
-        Ok(answer) => deliver(engine, &head, answer, settlement).await,
+        Ok(answer) => {
+            let memory = settlement.take_answer_memory();
+            let mut reply = deliver(engine, &head, answer, settlement).await?;
+            reply.body.hold(memory);
+            Ok(reply)
+        }
         Err(refused) => {
             count_limit(engine, &refused.refusal);
             settlement.refuse(&refused.refusal);
@@ -60,12 +67,22 @@ async fn answer(
     settlement.body_arrived(clock::now());
     let composed = compose(head, admitted, bytes, settlement)?;
     let scrubbed = scrub(composed);
-    let fresh = match lookup(engine, head, scrubbed).await? {
+    let mut fresh = match lookup(engine, head, scrubbed, settlement).await? {
         Found::Hit(answer) => return Ok(Answer::Local(answer)),
         Found::Fresh(fresh) => fresh,
     };
-    let plan = route(engine, head, fresh).await?;
-    dispatch(engine, head, plan, settlement).await
+    let overheard = fresh.overheard.take();
+    let first = {
+        let asking = pin!(async {
+            let plan = route(engine, head, fresh).await?;
+            dispatch(engine, head, plan, settlement).await
+        });
+        first_of(engine, overheard, asking).await
+    };
+    first.unwrap_or_else(|kept| {
+        settlement.overtaken();
+        Ok(Answer::Local(kept))
+    })
 }
 
 fn unreadable(engine: &Engine, error: BodyError) -> Refusal {

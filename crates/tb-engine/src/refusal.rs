@@ -2,6 +2,7 @@
 
 use tb_api::error::ApiError;
 use tb_core::KeyRefusal;
+use tb_core::breaker::Verdict;
 use tb_providers::{EncodeError, ErrorClass, UpstreamError};
 
 use crate::admission::{LimitReached, LimitScope};
@@ -169,6 +170,8 @@ impl Refusal {
         match self {
             Self::CredentialsExhausted => Some(false),
             Self::Provider(error) if error.class == ErrorClass::QuotaExhausted => Some(false),
+            // Who takes kept answers only is told at once that there is none.
+            Self::Caller { code: "cache_miss", .. } => Some(false),
             _ => None,
         }
     }
@@ -282,6 +285,24 @@ pub(crate) const fn class_label(class: ErrorClass) -> &'static str {
     }
 }
 
+/// What a class of provider errors says of a target's health.
+pub(crate) const fn verdict(class: ErrorClass) -> Verdict {
+    match class {
+        ErrorClass::Overloaded | ErrorClass::ServerError | ErrorClass::Malformed => {
+            Verdict::Failure
+        }
+        ErrorClass::RateLimit => Verdict::Throttled,
+        // Keys have a state of their own, and a missing model is the configuration's matter,
+        // or that of the caller who named it.
+        ErrorClass::QuotaExhausted | ErrorClass::BadCredentials | ErrorClass::ModelNotFound => {
+            Verdict::Neutral
+        }
+        ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest => {
+            Verdict::Success
+        }
+    }
+}
+
 const fn policy_kind(status: u16) -> &'static str {
     match status {
         429 => "rate_limit_error",
@@ -297,7 +318,8 @@ pub struct Refused {
     pub refusal: Refusal,
     /// The trace of attempts, when there were any.
     pub attempts: Option<http::HeaderValue>,
-    /// More than one attempt was made: the gateway has spent its own tries.
+    /// The gateway has spent its own tries: more than one attempt was made, or no other one
+    /// may be.
     pub retried: bool,
 }
 

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
 
+use crate::admission::MemoryHold;
 use crate::stream::{PassedBody, StreamBody};
 
 /// An answer for the client. Its settlement travels inside the body.
@@ -42,6 +43,30 @@ impl ReplyBody {
     pub fn whole(bytes: impl Into<Bytes>) -> Self {
         Self::Whole(Some(bytes.into()))
     }
+
+    /// Keeps the memory of a whole body accounted until its bytes are dropped.
+    pub(crate) fn hold(&mut self, memory: MemoryHold) {
+        if let Self::Whole(Some(bytes)) = self
+            && memory.bytes() > LITTLE_BYTES
+        {
+            *bytes = Bytes::from_owner(Held { bytes: bytes.clone(), _memory: memory });
+        }
+    }
+}
+
+/// So much stays in the buffers of a connection in any case.
+const LITTLE_BYTES: usize = 64 * 1024;
+
+/// Bytes with what they hold of the memory budget.
+struct Held {
+    bytes: Bytes,
+    _memory: MemoryHold,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
 }
 
 impl Body for ReplyBody {
@@ -74,5 +99,28 @@ impl Body for ReplyBody {
             }
             Self::Events(_) | Self::Passed(_) => SizeHint::default(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::admission::Admission;
+
+    #[test]
+    fn the_memory_of_a_whole_body_is_held_until_its_last_byte_is_dropped() {
+        let admission = Admission::default();
+        let budget = 1 << 20;
+        let mut memory = admission.hold(budget);
+        assert!(memory.grow(budget));
+        let mut body = ReplyBody::whole(vec![b'x'; 100]);
+        body.hold(memory);
+        let is_free = || admission.hold(budget).fits(budget);
+        let ReplyBody::Whole(bytes) = &mut body else { unreachable!() };
+        let mut bytes = bytes.take().unwrap();
+        assert_eq!(bytes.split_off(90).len(), 10);
+        assert!(!is_free(), "90 bytes are on their way");
+        drop(bytes);
+        assert!(is_free());
     }
 }

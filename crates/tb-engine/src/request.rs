@@ -25,12 +25,19 @@ pub enum BodyError {
 }
 
 /// A body that has arrived.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct RequestBody {
     /// What the client sent.
     pub bytes: Bytes,
     /// Keeps the memory of `bytes` accounted until the request is settled.
     pub memory: MemoryHold,
+}
+
+/// Shows the size only: a request's text must not reach logs.
+impl std::fmt::Debug for RequestBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("RequestBody").field("bytes", &self.bytes.len()).finish_non_exhaustive()
+    }
 }
 
 /// A body that nobody accounts the memory of.

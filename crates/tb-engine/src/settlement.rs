@@ -18,6 +18,7 @@ use crate::admission::{MemoryHold, Permit};
 use crate::clock;
 use crate::engine::Shared;
 use crate::estimate::Used;
+use crate::health::Passage;
 use crate::refusal::Refusal;
 use crate::runtime::{RunningTarget, Runtime};
 
@@ -56,10 +57,12 @@ pub(crate) struct Settlement {
     /// How the last attempt failed and how long it took, while it is open whether another one
     /// follows. Its row is written then, so that a crash in between leaves one that is final.
     failed: Option<(AttemptEnd, Duration)>,
-    /// The target's health has heard how the attempt ended.
-    is_reported: bool,
+    /// Tells the target's health how the attempt ended.
+    passage: Option<Passage>,
     /// What was passed over before the answer that comes next.
     passed_over: Option<String>,
+    /// How long the request waited for an identical one before the next row.
+    waited_for_another: Duration,
     state: State,
     /// Given back with the account.
     permit: Permit,
@@ -99,8 +102,9 @@ impl Settlement {
             replied: false,
             estimated_before: None,
             failed: None,
-            is_reported: true,
+            passage: None,
             passed_over: None,
+            waited_for_another: Duration::ZERO,
             state: State::Open,
             permit,
         }
@@ -124,6 +128,7 @@ impl Settlement {
         &mut self,
         target: &Arc<RunningTarget>,
         step: Step,
+        mut passage: Passage,
     ) -> Result<(), Refusal> {
         // A first attempt has little to go back to; a copy of the row is only worth it later.
         let before = (self.state == State::Between).then(|| self.row.clone());
@@ -135,7 +140,8 @@ impl Settlement {
             used: Used::before(self.row.surface, self.estimated_input_tokens),
         };
         beginning.write(target, &mut self.row);
-        step.write(&mut self.row);
+        let waited = step.waited + std::mem::take(&mut self.waited_for_another);
+        Step { waited, ..step }.write(&mut self.row);
         if self.append(JournalEntry::Begun(&self.row)).is_err() {
             match before {
                 Some(row) => self.row = row,
@@ -149,9 +155,16 @@ impl Settlement {
         self.facts = AnswerFacts::default();
         (self.first_output, self.pieces) = (None, 0);
         self.target = Some(Arc::clone(target));
-        self.is_reported = false;
+        passage.begins(self.shared.health.ms(self.attempt_began));
+        self.passage = Some(passage);
         self.state = State::Attempting;
         Ok(())
+    }
+
+    /// When the first output is counted from: what failed attempts took before is not the
+    /// target's.
+    fn output_awaited(&self) -> Instant {
+        if self.row.attempt > 1 { self.attempt_began } else { self.arrived }
     }
 
     /// When the attempt under way began.
@@ -174,9 +187,30 @@ impl Settlement {
         self.permit.keep(memory);
     }
 
+    /// For the memory of an answer: holds nothing yet.
+    pub(crate) fn memory(&self) -> MemoryHold {
+        self.shared.admission.hold(self.runtime.snapshot.server.memory_budget_bytes)
+    }
+
+    /// Holds the memory of the answer until the account is closed, or until it is taken.
+    pub(crate) fn hold_answer(&mut self, memory: MemoryHold) {
+        self.permit.keep_answer(memory);
+    }
+
+    /// What the answer holds, to be kept as long as its bytes.
+    pub(crate) fn take_answer_memory(&mut self) -> MemoryHold {
+        self.permit.take_answer()
+    }
+
     /// Notes when the body had arrived: waiting for it is not the gateway's time.
     pub(crate) fn body_arrived(&mut self, at: Instant) {
         self.body_arrived = at;
+    }
+
+    /// Notes how long the request waited for an identical one: that is not the gateway's time.
+    pub(crate) fn waited_for_another(&mut self, waited: Duration) {
+        self.body_arrived += waited;
+        self.waited_for_another = waited;
     }
 
     /// The time since the body had arrived, which the gateway itself took before sending, or
@@ -189,7 +223,16 @@ impl Settlement {
     pub(crate) fn note_output(&mut self, facts: &AnswerFacts) {
         self.pieces = self.pieces.saturating_add(1);
         if self.first_output.is_none() && facts.output_seen {
-            self.first_output = Some(clock::now());
+            let now = clock::now();
+            self.first_output = Some(now);
+            self.report_opened(now);
+        }
+    }
+
+    /// Tells the target's health that output comes.
+    fn report_opened(&mut self, now: Instant) {
+        if let Some(passage) = &mut self.passage {
+            passage.opened(self.shared.health.ms(now));
         }
     }
 
@@ -205,6 +248,9 @@ impl Settlement {
 
     /// Notes bytes whose meaning is not read (audio).
     pub(crate) fn note_passed_bytes(&mut self, bytes: usize) {
+        if self.facts.output_bytes == 0 {
+            self.report_opened(clock::now());
+        }
         self.facts.output_bytes = self.facts.output_bytes.saturating_add(bytes as u64);
     }
 

@@ -12,10 +12,12 @@ mod mark;
 mod messages;
 mod responses;
 mod speech;
+mod tools;
 
 pub use ending::{EndingWatch, is_whole};
 pub use mark::{mark, mark_stream};
 pub use speech::{Spoken, answer};
+pub use tools::calls_tools;
 
 /// The longest piece of text in one replayed event, in bytes: some clients read lines of at
 /// most 64 KiB, and JSON's escapes can make a text six times as long.

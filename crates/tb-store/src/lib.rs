@@ -19,6 +19,7 @@
 mod connect;
 mod journal;
 mod memory;
+mod pages;
 mod pepper;
 mod sqlite;
 mod sums;

@@ -13,6 +13,7 @@ use tb_core::prices::Cost;
 use tb_core::{EndReason, KeyId, KeyRecord, RequestId, ServiceName, Timestamp, UsageRow};
 
 use self::answers::Answers;
+use crate::pages;
 use crate::sums::rank;
 
 /// All ports over plain maps.
@@ -131,9 +132,16 @@ impl UsageStore for MemoryStore {
 
     fn recent(&self, before: Option<Timestamp>, limit: u32) -> Result<Vec<UsageRow>, StoreError> {
         let state = self.state();
-        let rows = state.rows.values().rev();
-        let older = rows.filter(|row| before.is_none_or(|before| row.started_at < before));
-        Ok(older.take(usize::try_from(limit).unwrap_or(usize::MAX)).cloned().collect())
+        let arrived_ms = |row: &&UsageRow| row.request_id.unix_ms();
+        let newest = || state.rows.values().rev();
+        let older =
+            newest().filter(|row| before.is_none_or(|before| arrived_ms(row) < before.unix_ms()));
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        let mut rows: Vec<UsageRow> = older.take(limit.saturating_add(1)).cloned().collect();
+        Ok(match pages::end(&mut rows, limit) {
+            Some(ms) => newest().filter(|row| arrived_ms(row) == ms).cloned().collect(),
+            None => rows,
+        })
     }
 }
 

@@ -179,7 +179,8 @@ fn forgotten(seen: &Judged, rows: &[&Row]) -> Option<String> {
     };
     above.into_iter().find(|target| {
         let named = |row: &&Row| {
-            let mut passed_over = row.passed_over.split(';').filter_map(|one| one.split_once('='));
+            let words = row.passed_over.split([';', '|']);
+            let mut passed_over = words.filter_map(|one| one.split_once('='));
             passed_over.any(|(name, reason)| name == target && !reason.is_empty())
         };
         !seen.asked.contains(target) && !rows.iter().any(named)

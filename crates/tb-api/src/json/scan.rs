@@ -2,7 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use super::text::{scan_string, unescape};
+use super::text::{is_attachment, scan_string, unescape};
 use super::{Kind, MAX_DEPTH};
 
 /// A problem at a byte offset; line and column are worked out only when it is reported.
@@ -65,8 +65,10 @@ impl Member {
 pub(super) struct Index {
     /// The members of the root object.
     pub(super) members: Vec<Member>,
-    /// Bytes of all decoded string values.
+    /// Bytes of all decoded string values that are text.
     pub(super) text_bytes: u64,
+    /// String values that are none.
+    pub(super) attachments: u64,
 }
 
 /// Validates a document (UTF-8 already) whose root must be an object.
@@ -79,7 +81,7 @@ pub(super) fn index(bytes: &[u8]) -> Result<Index, Fault> {
         at: 0,
         frames: Vec::with_capacity(16),
         keys: Vec::with_capacity(32),
-        index: Index { members: Vec::with_capacity(16), text_bytes: 0 },
+        index: Index { members: Vec::with_capacity(16), text_bytes: 0, attachments: 0 },
     };
     scanner.white_space();
     match scanner.peek() {
@@ -252,8 +254,13 @@ impl Scanner<'_> {
     /// Reads a string value. Every string leaf of the document passes here, in order.
     fn string_leaf(&mut self) -> Result<(), Fault> {
         let string = scan_string(self.bytes, self.at)?;
-        let decoded = string.end - self.at - 2 - string.saved;
-        self.index.text_bytes += u64::try_from(decoded).unwrap_or_default();
+        let inner = self.bytes.get(self.at + 1..string.end - 1).unwrap_or_default();
+        if is_attachment(inner) {
+            self.index.attachments += 1;
+        } else {
+            let decoded = inner.len() - string.saved;
+            self.index.text_bytes += u64::try_from(decoded).unwrap_or_default();
+        }
         self.at = string.end;
         Ok(())
     }

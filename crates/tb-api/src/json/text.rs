@@ -122,14 +122,51 @@ fn hex4(bytes: &[u8], at: usize) -> Result<u32, &'static str> {
     })
 }
 
-/// The text of a valid string, from the bytes between its quotes.
+/// Base64 from this length on is taken for an attachment. Shorter runs without a blank occur
+/// in prose: names, keys, addresses.
+const LONG_BASE64: usize = 1_024;
+
+/// The longest head of a `data:` URL; real ones name a type and perhaps a file.
+const MAX_DATA_HEAD: usize = 256;
+
+/// Whether a valid string, from the bytes between its quotes, holds an attachment and no text:
+/// a `data:` URL (RFC 2397) with a media type, or more than a KiB of nothing but base64 (both
+/// alphabets, with `\/` and line breaks where they are escaped).
+pub(super) fn is_attachment(inner: &[u8]) -> bool {
+    is_data_url(inner) || (inner.len() > LONG_BASE64 && is_base64(inner))
+}
+
+fn is_data_url(inner: &[u8]) -> bool {
+    let Some((scheme, rest)) = inner.split_first_chunk::<5>() else { return false };
+    if !scheme.eq_ignore_ascii_case(b"data:") {
+        return false;
+    }
+    let head = rest.get(..MAX_DATA_HEAD).unwrap_or(rest);
+    let Some(head) = memchr(b',', head).and_then(|comma| head.get(..comma)) else { return false };
+    head.contains(&b'/') && head.iter().all(u8::is_ascii_graphic)
+}
+
+/// A piece at a time: the loop over a piece is vectorised because it cannot stop early, and
+/// prose is told by its first piece.
+fn is_base64(bytes: &[u8]) -> bool {
+    let fits = |byte: u8| {
+        byte.is_ascii_alphanumeric() | matches!(byte, b'+' | b'/' | b'-' | b'_' | b'=' | b'\\')
+    };
+    bytes.chunks(64).all(|piece| piece.iter().fold(true, |all, &byte| all & fits(byte)))
+}
+
+/// The text of a valid string, from the bytes between its quotes. What follows an escape that
+/// is none stays as it is.
 pub(super) fn unescape(inner: &[u8]) -> Cow<'_, [u8]> {
     let Some(mut stop) = memchr(b'\\', inner) else { return Cow::Borrowed(inner) };
     let mut out = Vec::with_capacity(inner.len());
     let mut at = 0;
     loop {
         out.extend_from_slice(inner.get(at..stop).unwrap_or_default());
-        let Ok((character, length)) = escape(inner, stop) else { break };
+        let Ok((character, length)) = escape(inner, stop) else {
+            out.extend_from_slice(inner.get(stop..).unwrap_or_default());
+            break;
+        };
         out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
         at = stop + length;
         let rest = inner.get(at..).unwrap_or_default();
@@ -210,6 +247,43 @@ mod tests {
             assert_eq!(raw.len() - 2 - end.saved, text.len());
             assert_eq!(end.escaped, raw.contains('\\'));
         }
+    }
+
+    #[test]
+    fn tells_attachments_from_text() {
+        let long = "iVBORw0K".repeat(200);
+        let attachments = [
+            "data:image/png;base64,iVBORw0KGgo=".to_owned(),
+            r"DATA:image\/svg+xml,%3Csvg%3E".to_owned(),
+            long.clone(),
+            format!("{long}=="),
+            format!(r"{long}\/\n{long}-_"),
+        ];
+        for inner in &attachments {
+            assert!(is_attachment(inner.as_bytes()), "{inner:.40}");
+        }
+        let texts = [
+            String::new(),
+            "data:".to_owned(),
+            "data: what is a/b, really".to_owned(),
+            "data:a,b".to_owned(),
+            format!("data:{}/,", "x".repeat(300)),
+            "iVBORw0K".repeat(128),
+            format!("{long} {long}"),
+            format!("{long}."),
+            "\u{4f60}\u{597d}".repeat(1_000),
+        ];
+        for inner in &texts {
+            assert!(!is_attachment(inner.as_bytes()), "{inner:.40}");
+        }
+    }
+
+    #[test]
+    fn what_follows_an_escape_that_is_none_is_kept() {
+        for inner in [r"\ud800", r"a\q"] {
+            assert_eq!(*unescape(inner.as_bytes()), *inner.as_bytes());
+        }
+        assert_eq!(*unescape(br"\n\ud800 x"), *b"\n\\ud800 x");
     }
 
     #[test]

@@ -142,6 +142,26 @@ fn finds_the_members_of_the_root() {
 }
 
 #[test]
+fn attachments_are_no_text() {
+    let file = "iVBORw0KGgo".repeat(1_000);
+    let text = format!(
+        r#"{{"a":"four","b":[{{"url":"data:image/png;base64,AAAA"}},{{"data":"{file}"}}],"c":"more"}}"#
+    );
+    let document = parse(&text).unwrap();
+    assert_eq!((document.text_bytes(), document.attachments()), (8, 2));
+}
+
+#[test]
+fn a_key_that_stands_for_no_text_is_not_taken_for_the_empty_one() {
+    assert!(refused(r#"{"\ud800":1}"#).contains("surrogate"));
+    let raw = br#"{"\ud800":1}"#;
+    let value = Value { raw, start: 0, kind: Kind::Object };
+    let keys: Vec<_> = value.members().map(|(key, _)| key.into_owned()).collect();
+    assert_eq!(keys, [r"\ud800"]);
+    assert!(value.get("").is_none());
+}
+
+#[test]
 fn compares_keys_decoded() {
     let document = parse(r#"{"\u006dodel":"a","k":{"\n":1}}"#).unwrap();
     assert_eq!(document.get("model").unwrap().as_str().unwrap(), "a");

@@ -34,7 +34,7 @@ fn gives_a_provider_without_keys_a_pool_of_one() {
 fn uses_keys_without_weight_only_when_no_other_is_ready() {
     let mut pool = KeyPool::new(&[0, 2, 0]);
     assert_eq!(shares(&pool, 0, &[]), [0, 100, 0]);
-    pool.cool(1, "m", 100);
+    pool.cool(1, "m", 0, 100);
     assert_eq!(shares(&pool, 0, &[]), [50, 0, 50]);
     assert_eq!(shares(&pool, 100, &[]), [0, 100, 0]);
 }
@@ -45,14 +45,14 @@ fn uses_tried_keys_only_when_no_other_is_ready() {
     assert_eq!(shares(&pool, 0, &[0]), [0, 100, 0]);
     assert_eq!(shares(&pool, 0, &[0, 1]), [0, 0, 100]);
     pool.disable(2, 1_000);
-    pool.cool(1, "m", 1_000);
+    pool.cool(1, "m", 0, 1_000);
     assert_eq!(shares(&pool, 0, &[0, 1, 2]), [100, 0, 0]);
 }
 
 #[test]
 fn cools_a_key_for_one_model_alone() {
     let mut pool = KeyPool::new(&[1, 1]);
-    pool.cool(0, "m", 500);
+    pool.cool(0, "m", 0, 500);
     for roll in [0.0, 0.99] {
         assert_eq!(pool.choose("m", 499, roll, &[]), KeyChoice::Ready(1));
     }
@@ -65,19 +65,19 @@ fn cools_a_key_for_one_model_alone() {
 #[test]
 fn keeps_the_longer_of_two_waits() {
     let mut pool = KeyPool::new(&[1]);
-    pool.cool(0, "m", 500);
-    pool.cool(0, "m", 200);
+    pool.cool(0, "m", 0, 500);
+    pool.cool(0, "m", 0, 200);
     assert_eq!(pool.choose("m", 300, 0.0, &[]), KeyChoice::Cooling { index: 0, until_ms: 500 });
-    pool.cool(0, "m", 900);
+    pool.cool(0, "m", 0, 900);
     assert_eq!(pool.choose("m", 300, 0.0, &[]), KeyChoice::Cooling { index: 0, until_ms: 900 });
 }
 
 #[test]
 fn names_the_key_that_recovers_first() {
     let mut pool = KeyPool::new(&[1, 1, 1]);
-    pool.cool(0, "m", 900);
-    pool.cool(1, "m", 400);
-    pool.cool(2, "m", 700);
+    pool.cool(0, "m", 0, 900);
+    pool.cool(1, "m", 0, 400);
+    pool.cool(2, "m", 0, 700);
     assert_eq!(pool.choose("m", 0, 0.0, &[]), KeyChoice::Cooling { index: 1, until_ms: 400 });
     // A refused key is none that recovers, although its moment comes first.
     pool.disable(1, 100);
@@ -105,8 +105,8 @@ fn is_dead_while_every_key_is_refused() {
 #[test]
 fn a_success_lifts_what_was_held_against_the_key() {
     let mut pool = KeyPool::new(&[1]);
-    pool.cool(0, "m", 500);
-    pool.cool(0, "other", 500);
+    pool.cool(0, "m", 0, 500);
+    pool.cool(0, "other", 0, 500);
     pool.disable(0, 900);
     pool.succeeded(0, "m");
     assert_eq!(pool.choose("m", 0, 0.0, &[]), KeyChoice::Ready(0));
@@ -117,7 +117,7 @@ fn a_success_lifts_what_was_held_against_the_key() {
 fn remembers_a_bounded_number_of_models() {
     let mut pool = KeyPool::new(&[1]);
     for number in 0..10_000_u64 {
-        pool.cool(0, &format!("model-{number}"), 100 + number);
+        pool.cool(0, &format!("model-{number}"), 0, 100 + number);
     }
     assert_eq!(pool.keys[0].cooling.len(), 256);
     // The 256 last moments are kept by model; the latest of the others holds for all models.
@@ -134,9 +134,23 @@ fn remembers_a_bounded_number_of_models() {
 }
 
 #[test]
+fn moments_that_are_over_make_room_first() {
+    let mut pool = KeyPool::new(&[1]);
+    for number in 0..256_u64 {
+        pool.cool(0, &format!("model-{number}"), 0, if number == 0 { 9_000 } else { 100 });
+    }
+    pool.cool(0, "new", 100, 5_000);
+    let choose = |model: &str| pool.choose(model, 100, 0.0, &[]);
+    assert_eq!(choose("any"), KeyChoice::Ready(0), "nothing was folded");
+    assert_eq!(choose("model-0"), KeyChoice::Cooling { index: 0, until_ms: 9_000 });
+    assert_eq!(choose("new"), KeyChoice::Cooling { index: 0, until_ms: 5_000 });
+    assert_eq!(pool.keys[0].cooling.len(), 2);
+}
+
+#[test]
 fn ignores_keys_that_it_does_not_have() {
     let mut pool = KeyPool::new(&[1]);
-    pool.cool(1, "m", 500);
+    pool.cool(1, "m", 0, 500);
     pool.disable(u32::MAX, 500);
     pool.succeeded(7, "m");
     assert_eq!(pool.states(0), [KeyState::Live]);
@@ -180,7 +194,7 @@ proptest! {
             now_ms += pause_ms;
             let model = match event {
                 Event::Cool(key, model, wait_ms) => {
-                    pool.cool(key, &model.to_string(), now_ms + wait_ms);
+                    pool.cool(key, &model.to_string(), now_ms, now_ms + wait_ms);
                     let until_ms = cooling.entry((key, model)).or_default();
                     *until_ms = (now_ms + wait_ms).max(*until_ms);
                     model

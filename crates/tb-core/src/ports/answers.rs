@@ -41,12 +41,18 @@ pub trait AnswerStore: Send + Sync {
     /// When the back end fails; nothing was kept then.
     fn keep(&self, answers: &[KeptAnswer]) -> Result<(), StoreError>;
 
-    /// The newest answers that may still be kept at `now`, newest first, together at most
-    /// `max_bytes` of `sealed`.
+    /// The newest answers that may still be kept at `now` and come after `after` in this order
+    /// (moment and key of the last one of the page before): newest first, of the same moment the
+    /// greater key first, together at most `max_bytes` of `sealed`.
     ///
     /// # Errors
     /// When the back end fails.
-    fn newest(&self, now: Timestamp, max_bytes: u64) -> Result<Vec<KeptAnswer>, StoreError>;
+    fn newest(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, [u8; 32])>,
+        max_bytes: u64,
+    ) -> Result<Vec<KeptAnswer>, StoreError>;
 
     /// The answer under `key`, if it may still be kept at `now`.
     ///

@@ -29,6 +29,16 @@ impl MemoryHold {
         Self { used: Some(Arc::clone(used)), budget, held: 0 }
     }
 
+    /// How many bytes it holds.
+    pub(crate) const fn bytes(&self) -> usize {
+        self.held
+    }
+
+    /// The budget of all, in bytes.
+    pub(super) const fn budget(&self) -> usize {
+        self.budget
+    }
+
     /// Whether `more` bytes would fit now; nothing is held by it.
     #[must_use]
     pub fn fits(&self, more: usize) -> bool {

@@ -1,5 +1,8 @@
-//! The one form of a JSON request among all that mean the same: members sorted, strings and
-//! numbers written in one way, and at the root without what affects no output.
+//! The one form of a JSON request among all that mean the same: blanks and strings written in
+//! one way, at the root members sorted and numbers written in one way, and there without what
+//! affects no output. Further below, members stay in order and numbers as they are: the order of
+//! a schema's properties is the order in which a provider writes them, and texts of tool calls
+//! are read as they stand.
 
 use std::borrow::Cow;
 
@@ -22,34 +25,40 @@ const WITHOUT_EFFECT: [&str; 9] = [
 /// The request without what does not affect its answer. Unknown members stay.
 pub(super) fn request(document: &Document) -> Vec<u8> {
     let mut out = Vec::with_capacity(document.bytes().len());
-    let wanted =
+    let mut wanted: Vec<_> =
         document.members().filter(|(key, _)| !WITHOUT_EFFECT.contains(&key.as_ref())).collect();
-    object(wanted, &mut out);
+    // No key occurs twice: the index refuses that.
+    wanted.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+    object(wanted.into_iter(), &mut out, |member, out| match member.kind {
+        Kind::Number => number(member.raw, out),
+        _ => value(member, out),
+    });
     out
 }
 
 /// One value.
 pub(super) fn value(value: Value<'_>, out: &mut Vec<u8>) {
     match value.kind {
-        Kind::Object => object(value.members().collect(), out),
+        Kind::Object => object(value.members(), out, self::value),
         Kind::Array => array(value, out),
         Kind::String => string(value, out),
-        Kind::Number => number(value.raw, out),
-        Kind::Bool | Kind::Null => out.extend_from_slice(value.raw),
+        Kind::Number | Kind::Bool | Kind::Null => out.extend_from_slice(value.raw),
     }
 }
 
-fn object(mut members: Vec<(Cow<'_, str>, Value<'_>)>, out: &mut Vec<u8>) {
-    // No key occurs twice: the index refuses that.
-    members.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+fn object<'d>(
+    members: impl Iterator<Item = (Cow<'d, str>, Value<'d>)>,
+    out: &mut Vec<u8>,
+    write: fn(Value<'_>, &mut Vec<u8>),
+) {
     out.push(b'{');
-    for (place, (key, member)) in members.into_iter().enumerate() {
+    for (place, (key, member)) in members.enumerate() {
         if place > 0 {
             out.push(b',');
         }
         text(&key, out);
         out.push(b':');
-        value(member, out);
+        write(member, out);
     }
     out.push(b'}');
 }
@@ -145,11 +154,20 @@ mod tests {
     }
 
     #[test]
-    fn the_order_of_members_blanks_and_escapes_do_not_matter() {
+    fn the_order_of_roots_members_blanks_and_escapes_do_not_matter() {
         let one = of(r#"{"b":[1,{"y":"\u00e9","x":null}],"a":"q\/"}"#);
-        let other = of("{ \"a\" : \"q/\",\n\"b\" : [ 1, {\"x\":null , \"y\": \"\u{e9}\"} ] }");
+        let other = of("{ \"a\" : \"q/\",\n\"b\" : [ 1, {\"y\": \"\u{e9}\" , \"x\":null} ] }");
         assert_eq!(one, other);
-        assert_eq!(one, "{\"a\":\"q/\",\"b\":[1,{\"x\":null,\"y\":\"\u{e9}\"}]}");
+        assert_eq!(one, "{\"a\":\"q/\",\"b\":[1,{\"y\":\"\u{e9}\",\"x\":null}]}");
+    }
+
+    #[test]
+    fn order_and_numbers_below_the_root_stay_as_they_are() {
+        let one = of(r#"{"format":{"properties":{"why":{},"answer":{"minimum":1.0}}}}"#);
+        let sorted = of(r#"{"format":{"properties":{"answer":{"minimum":1.0},"why":{}}}}"#);
+        let number = of(r#"{"format":{"properties":{"why":{},"answer":{"minimum":1}}}}"#);
+        assert!(one != sorted && one != number);
+        assert_eq!(one, r#"{"format":{"properties":{"why":{},"answer":{"minimum":1.0}}}}"#);
     }
 
     #[test]

@@ -6,16 +6,26 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use tokio::sync::oneshot;
 
 use super::entry::Entry;
 use super::key::Key;
+use crate::clock;
 
 /// The requests under way, by key, each with those that wait for it.
 #[derive(Debug, Default)]
 pub(super) struct Flights {
-    waiting: Mutex<HashMap<Key, VecDeque<oneshot::Sender<Turn>>>>,
+    waiting: Mutex<HashMap<Key, Flight>>,
+}
+
+/// A leader under way, and who waits for it.
+#[derive(Debug)]
+struct Flight {
+    /// When the last one that asks began: the leader, or one that lost patience with it.
+    began: Instant,
+    waiters: VecDeque<oneshot::Sender<Turn>>,
 }
 
 /// What a waiting request is told.
@@ -34,8 +44,8 @@ pub(super) enum Turn {
 pub(super) enum Place {
     /// It is the first.
     Leads(Lead),
-    /// It waits.
-    Waits(oneshot::Receiver<Turn>),
+    /// It waits for one that began at this moment.
+    Waits(oneshot::Receiver<Turn>, Instant),
 }
 
 /// The duty to ask for all that wait.
@@ -49,8 +59,8 @@ impl Flights {
     /// Takes a place among the requests for `key`.
     pub(super) fn join(self: &Arc<Self>, key: Key) -> Place {
         let mut waiting = self.lock();
-        let Some(waiters) = waiting.get_mut(&key) else {
-            waiting.insert(key, VecDeque::new());
+        let Some(Flight { began, waiters }) = waiting.get_mut(&key) else {
+            waiting.insert(key, Flight { began: clock::now(), waiters: VecDeque::new() });
             return Place::Leads(Lead { flight: Some((Arc::clone(self), key)) });
         };
         // Those that gave up waiting are not kept for long.
@@ -59,20 +69,45 @@ impl Flights {
         }
         let (sender, receiver) = oneshot::channel();
         waiters.push_back(sender);
-        Place::Waits(receiver)
+        Place::Waits(receiver, *began)
+    }
+
+    /// A waiting request lost patience with the one that began at `seen`: `None` when it shall
+    /// ask, else when another one began meanwhile.
+    pub(super) fn ask_too(&self, key: &Key, seen: Instant) -> Option<Instant> {
+        let mut waiting = self.lock();
+        let flight = waiting.get_mut(key)?;
+        if flight.began == seen {
+            flight.began = clock::now();
+            return None;
+        }
+        Some(flight.began)
+    }
+
+    /// Gives an answer to all that wait at this moment, from one that does not lead: the leader
+    /// goes on, for those who come later.
+    pub(super) fn share(&self, key: &Key, entry: &Arc<Entry>) {
+        let waiters = self.lock().get_mut(key).map(|flight| std::mem::take(&mut flight.waiters));
+        for waiter in waiters.into_iter().flatten() {
+            // Who left needs no answer.
+            let _ = waiter.send(Turn::Kept(Arc::clone(entry)));
+        }
     }
 
     /// The next in line; without one the flight is over.
     fn next(&self, key: &Key) -> Option<oneshot::Sender<Turn>> {
         let mut waiting = self.lock();
-        let next = waiting.get_mut(key).and_then(VecDeque::pop_front);
+        let next = waiting.get_mut(key).and_then(|flight| {
+            flight.began = clock::now();
+            flight.waiters.pop_front()
+        });
         if next.is_none() {
             waiting.remove(key);
         }
         next
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, VecDeque<oneshot::Sender<Turn>>>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Flight>> {
         self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -95,8 +130,8 @@ impl Lead {
 
     fn end(mut self, turn: impl Fn() -> Turn) {
         let Some((flights, key)) = self.flight.take() else { return };
-        let waiters = flights.lock().remove(&key);
-        for waiter in waiters.into_iter().flatten() {
+        let flight = flights.lock().remove(&key);
+        for waiter in flight.into_iter().flat_map(|flight| flight.waiters) {
             // Who left needs no answer.
             let _ = waiter.send(turn());
         }

@@ -14,6 +14,7 @@ use super::flights::Lead;
 use super::key::{Key, Slot};
 use super::shelf::Waiting;
 use super::{CacheNote, Core, Made};
+use crate::admission::MemoryHold;
 
 /// Keeps the answer to one request once it is complete, and lets identical requests that wait
 /// for it go on. Dropped before: the next of them takes over.
@@ -22,6 +23,8 @@ pub(crate) struct Keeper {
     note: CacheNote,
     /// `None` when the cache has nothing to do with the request.
     asked: Option<Box<Asked>>,
+    /// What the recording holds; `None` where nobody accounts it.
+    memory: Option<MemoryHold>,
 }
 
 /// A request that the cache takes part in.
@@ -54,12 +57,12 @@ pub(super) struct Recording {
 
 impl Keeper {
     pub(super) fn new(note: CacheNote, asked: Asked) -> Self {
-        Self { note, asked: Some(Box::new(asked)) }
+        Self { note, asked: Some(Box::new(asked)), memory: None }
     }
 
     /// One that keeps nothing.
     pub(super) fn bypassing(note: CacheNote) -> Self {
-        Self { note, asked: None }
+        Self { note, asked: None, memory: None }
     }
 
     pub(super) fn asked(&self) -> Option<&Asked> {
@@ -83,10 +86,21 @@ impl Keeper {
         }
     }
 
+    /// A recording takes its memory from here, and ends when there is none left.
+    pub(crate) fn account(&mut self, memory: MemoryHold) {
+        self.memory = self.keeps().then_some(memory);
+    }
+
     /// Takes in an event that goes to the client.
     pub(crate) fn record(&mut self, event: &SseEvent) {
-        if let Some(asked) = self.asked.as_mut().filter(|asked| asked.keeps) {
-            asked.record(event);
+        let Self { asked, memory, .. } = self;
+        let Some(asked) = asked.as_mut().filter(|asked| asked.keeps) else { return };
+        let more = asked.record(event);
+        if memory.as_mut().is_some_and(|memory| !memory.grow(more)) {
+            asked.give_up();
+        }
+        if !asked.keeps {
+            *memory = None;
         }
     }
 
@@ -120,19 +134,23 @@ impl Asked {
         }
     }
 
-    fn record(&mut self, event: &SseEvent) {
+    /// Adds an event to the recording; by how many bytes that grew.
+    fn record(&mut self, event: &SseEvent) -> usize {
         if !self.slot.is_stream() {
-            return;
+            return 0;
         }
         let recording = self.recording.get_or_insert_with(|| Recording {
             bytes: BytesMut::new(),
             ending: EndingWatch::new(self.surface),
         });
         recording.ending.see(event);
+        let before = recording.bytes.len();
         event.write(&mut recording.bytes);
-        if recording.bytes.len() > self.core.shelf.limits.entry_bytes {
+        let after = recording.bytes.len();
+        if after > self.core.shelf.limits.entry_bytes {
             self.give_up();
         }
+        after - before
     }
 
     /// Keeps an answer that is complete; false when it is too large or was purged meanwhile.
@@ -154,8 +172,9 @@ impl Asked {
             self.give_up();
             return false;
         }
-        if let Some(lead) = self.lead.take() {
-            lead.share(&entry);
+        match self.lead.take() {
+            Some(lead) => lead.share(&entry),
+            None => self.core.flights.share(&self.key, &entry),
         }
         self.core.writer.write(waiting);
         true

@@ -18,7 +18,7 @@ pub(super) const KEY_BYTES: usize = 32;
 pub(super) type Key = [u8; KEY_BYTES];
 
 /// Raised when the same request must no longer find what an older build kept.
-const FORMAT: &str = "1";
+const FORMAT: &str = "2";
 
 /// Prompt templates and guards have no versions yet; each has its place in the hash.
 const PROMPT_VERSION: &str = "";

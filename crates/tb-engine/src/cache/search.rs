@@ -7,19 +7,19 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use tb_core::{NanoUsd, Surface, Timestamp};
-use tb_providers::local::replay;
-use tokio::time::timeout;
+use tb_providers::local::{calls_tools, replay};
 
 use super::AnswerCache;
+use super::behind::{Behind, Turned};
 use super::control::{Control, Verdict};
 use super::entry::{Entry, Label, Times};
-use super::flights::{Place, Turn};
 use super::keeper::{Asked, Keeper};
 use super::key::{self, Key, Slot};
 use super::note::{CacheNote, CacheWord, Forwarded};
+use super::patience::Patience;
+use crate::clock;
 use crate::engine::Shared;
 use crate::local::Origin;
-use crate::metrics::Metrics;
 use crate::stages::compose::Body;
 use crate::stages::scrub::Scrubbed;
 
@@ -37,8 +37,18 @@ pub(crate) struct Entrance<'a> {
     pub(crate) roll: f64,
 }
 
-/// A kept answer that serves the request.
+/// What the cache has for a request.
 #[derive(Debug)]
+pub(crate) struct Entered {
+    /// A kept answer, or what keeps the answer that a provider gives.
+    pub(crate) found: Result<Hit, Keeper>,
+    /// An identical request is still in flight.
+    pub(crate) behind: Option<Behind>,
+    /// How long the request waited for it.
+    pub(crate) waited: Duration,
+}
+
+/// A kept answer that serves the request.
 pub(crate) struct Hit {
     /// JSON, or server-sent events when the client streams.
     pub(crate) body: Bytes,
@@ -51,7 +61,6 @@ pub(crate) struct Hit {
 }
 
 /// A kept answer past its time.
-#[derive(Debug)]
 pub(crate) struct StaleAnswer {
     /// JSON, or server-sent events when the client streams.
     pub(crate) body: Bytes,
@@ -66,31 +75,39 @@ pub(crate) struct StaleAnswer {
 }
 
 impl AnswerCache {
-    /// A kept answer, at once or, when an identical request is in flight, within `wait`; else
-    /// what keeps the answer that a provider gives.
+    /// A kept answer, at once or, when an identical request is in flight, as soon as that has
+    /// one, within `patience`; else what keeps the answer that a provider gives.
     pub(crate) async fn enter(
         &self,
         entrance: Entrance<'_>,
         control: Control,
-        wait: Duration,
-    ) -> Result<Hit, Keeper> {
+        patience: impl FnOnce() -> Patience,
+    ) -> Entered {
         let Some(mut asked) = self.asked(entrance, control) else {
-            return Err(Keeper::bypassing(CacheNote::forwarded(Forwarded::Bypass)));
+            return Entered::at_once(Err(Keeper::bypassing(CacheNote::forwarded(
+                Forwarded::Bypass,
+            ))));
         };
         if !asked.control.reads() {
-            return Err(Keeper::new(CacheNote::forwarded(Forwarded::Request), asked));
+            let note = CacheNote::forwarded(Forwarded::Request);
+            return Entered::at_once(Err(Keeper::new(note, asked)));
         }
         let why = match asked.look() {
-            Ok(hit) => return Ok(hit),
+            Ok(hit) => return Entered::at_once(Ok(hit)),
             Err(why) => why,
         };
-        if asked.keeps
-            && !asked.control.only_if_cached
-            && let Some(hit) = asked.take_place(wait).await
-        {
-            return Ok(hit);
+        let (mut behind, mut waited) = (None, Duration::ZERO);
+        if asked.keeps && !asked.control.only_if_cached {
+            let began = clock::now();
+            match asked.take_place(patience).await {
+                Turned::Kept(hit) => {
+                    return Entered { waited: clock::elapsed(began), ..Entered::at_once(Ok(hit)) };
+                }
+                Turned::Asks(still) => (behind, waited) = (still, clock::elapsed(began)),
+            }
         }
-        Err(Keeper::new(CacheNote::forwarded(why), asked))
+        let found = Err(Keeper::new(CacheNote::forwarded(why), asked));
+        Entered { found, behind, waited }
     }
 
     fn asked(&self, entrance: Entrance<'_>, control: Control) -> Option<Asked> {
@@ -139,13 +156,19 @@ impl AnswerCache {
             let Some(entry) = entry else { continue };
             let now = asked.now();
             if asked.may_be_stale(&entry.times, now)
+                && !calls_tools(&entry.body, slot.is_stream())
                 && let Some(body) = asked.body(&entry)
             {
-                count_saved(&shared.metrics, entry.cost);
                 return Some(asked.stale_answer(&entry, body, now));
             }
         }
         None
+    }
+}
+
+impl Entered {
+    fn at_once(found: Result<Hit, Keeper>) -> Self {
+        Self { found, behind: None, waited: Duration::ZERO }
     }
 }
 
@@ -156,13 +179,13 @@ impl Asked {
 
     /// Where an answer may be: in the form that the client wants, else in a form that can be
     /// turned into it.
-    fn slots(&self) -> impl Iterator<Item = (Slot, Key)> {
+    pub(super) fn slots(&self) -> impl Iterator<Item = (Slot, Key)> {
         let own = (self.slot.clone(), self.key);
         let plain = || (Slot::Plain, self.core.keys.of(&self.request, &Slot::Plain));
         std::iter::once(own).chain(self.slot.is_stream().then(plain))
     }
 
-    fn in_memory(&self, key: &Key, slot: &Slot) -> Option<Arc<Entry>> {
+    pub(super) fn in_memory(&self, key: &Key, slot: &Slot) -> Option<Arc<Entry>> {
         let entry = self.core.shelf.memory.get(key, self.now());
         entry.filter(|entry| entry.answers(&self.request, slot))
     }
@@ -196,7 +219,7 @@ impl Asked {
     }
 
     /// The entry, if it serves this request now.
-    fn hit(&self, entry: &Entry, coalesced: bool) -> Option<Hit> {
+    pub(super) fn hit(&self, entry: &Entry, coalesced: bool) -> Option<Hit> {
         let now = self.now();
         let word = match self.control.judge(&entry.times, now) {
             Verdict::Fresh => CacheWord::Hit,
@@ -206,29 +229,6 @@ impl Asked {
         let body = self.body(entry)?;
         let (origin, saved) = (entry.origin.clone(), entry.cost);
         Some(Hit { body, origin, saved, note: note(word, &entry.times, now, coalesced) })
-    }
-
-    /// Takes a place among identical requests: gives the answer of another one, or becomes the
-    /// one that asks, or goes alone once `wait` is over.
-    async fn take_place(&mut self, wait: Duration) -> Option<Hit> {
-        let lead = match self.core.flights.join(self.key) {
-            Place::Leads(lead) => lead,
-            Place::Waits(turn) => match timeout(wait, turn).await {
-                Ok(Ok(Turn::Lead(lead))) => lead,
-                Ok(Ok(Turn::Kept(entry))) => return self.hit(&entry, true),
-                Ok(Ok(Turn::Alone) | Err(_)) | Err(_) => return None,
-            },
-        };
-        // An answer may have come between the look and the place.
-        for (slot, key) in self.slots() {
-            let Some(entry) = self.in_memory(&key, &slot) else { continue };
-            if let Some(hit) = self.hit(&entry, false) {
-                lead.share(&entry);
-                return Some(hit);
-            }
-        }
-        self.lead = Some(lead);
-        None
     }
 
     /// The entry's answer in the form that the client wants.
@@ -270,13 +270,29 @@ fn note(word: CacheWord, times: &Times, now: Timestamp, coalesced: bool) -> Cach
     }
 }
 
-/// Counts what a kept answer saved.
-pub(crate) fn count_saved(metrics: &Metrics, saved: NanoUsd) {
-    #[expect(clippy::cast_precision_loss, reason = "metrics show dollars, rows keep the integer")]
-    metrics.cache_saved_usd.inc_by(saved.0 as f64 / 1e9);
-}
-
 fn jittered(ttl: Duration, roll: f64) -> Duration {
     let factor = 1.0 - JITTER + 2.0 * JITTER * roll;
     Duration::try_from_secs_f64(ttl.as_secs_f64() * factor).unwrap_or(ttl)
+}
+
+/// Shows no text: an answer's text must not reach logs.
+impl std::fmt::Debug for Hit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Hit")
+            .field("body_bytes", &self.body.len())
+            .field("saved", &self.saved)
+            .field("note", &self.note)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Shows no text: an answer's text must not reach logs.
+impl std::fmt::Debug for StaleAnswer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("StaleAnswer")
+            .field("body_bytes", &self.body.len())
+            .field("saved", &self.saved)
+            .field("note", &self.note)
+            .finish_non_exhaustive()
+    }
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tb_config::CacheLimits;
-use tb_core::Clock;
 use tb_core::ports::{AnswerFilter, AnswerStore, StoreError};
+use tb_core::{Clock, Timestamp};
 
 use super::entry::Entry;
 use super::key::Key;
@@ -23,6 +23,27 @@ pub(super) struct Shelf {
     purges: AtomicU64,
     /// Held while the store is written or loaded, so that a purge is before or after that.
     gate: Mutex<()>,
+}
+
+/// About how many bytes of entries are read from the store at once.
+const LOADED_AT_ONCE: u64 = 4 * 1024 * 1024;
+
+/// How far the loading has come.
+#[derive(Default)]
+struct Progress {
+    /// The room that is left.
+    left: u64,
+    /// The last entry that was read.
+    after: Option<(Timestamp, Key)>,
+    loaded: usize,
+}
+
+/// What became of a page.
+enum Page {
+    Loaded,
+    Empty,
+    /// There is no room for the next entry.
+    Full,
 }
 
 /// An entry on its way to the store.
@@ -85,27 +106,47 @@ impl Shelf {
         if sealed.is_empty() { Ok(()) } else { self.store.keep(&sealed) }
     }
 
-    /// Fills the memory with the newest entries of the store until `stop` says so; gives
-    /// their number.
+    /// Fills the memory with the newest entries of the store, until it is full or `stop` says
+    /// so; gives their number.
     ///
     /// # Errors
     /// When the store fails.
     pub(super) fn load(&self, stop: impl Fn() -> bool) -> Result<usize, StoreError> {
-        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.clock.now();
-        let mut loaded = 0;
-        // The oldest first: what does not fit any more is the oldest then.
-        for kept in self.store.newest(now, self.limits.memory_bytes)?.into_iter().rev() {
-            if stop() {
-                break;
-            }
-            let key = kept.key;
-            if let Some(entry) = self.seal.open(kept).filter(|entry| entry.times.may_be_kept(now)) {
-                self.memory.load(key, Arc::new(entry), now);
-                loaded += 1;
+        let mut progress = Progress { left: self.limits.memory_bytes, ..Progress::default() };
+        let mut page_bytes = LOADED_AT_ONCE;
+        while !stop() {
+            match self.load_page(page_bytes.min(progress.left), &mut progress)? {
+                Page::Loaded => {}
+                // The next one may be longer than a page.
+                Page::Empty if page_bytes < progress.left => {
+                    page_bytes = page_bytes.saturating_mul(4);
+                }
+                Page::Empty | Page::Full => break,
             }
         }
-        Ok(loaded)
+        Ok(progress.loaded)
+    }
+
+    /// Loads the entries that follow: a few at once, because each is in memory twice meanwhile.
+    fn load_page(&self, max_bytes: u64, progress: &mut Progress) -> Result<Page, StoreError> {
+        let _gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = self.clock.now();
+        let page = self.store.newest(now, progress.after, max_bytes)?;
+        let Some(last) = page.last() else { return Ok(Page::Empty) };
+        progress.after = Some((last.stored_at, last.key));
+        for kept in page {
+            let key = kept.key;
+            let Some(entry) = self.seal.open(kept).filter(|entry| entry.times.may_be_kept(now))
+            else {
+                continue;
+            };
+            let bytes = u64::try_from(entry.bytes()).unwrap_or(u64::MAX);
+            let Some(left) = progress.left.checked_sub(bytes) else { return Ok(Page::Full) };
+            progress.left = left;
+            self.memory.load(key, Arc::new(entry), now);
+            progress.loaded += 1;
+        }
+        Ok(Page::Loaded)
     }
 
     /// The entry of the store under `key`.

@@ -1,6 +1,7 @@
 //! The cache as requests meet it.
 
 mod coalescing;
+mod debug;
 mod gateway;
 mod keeping;
 mod serving;
@@ -39,7 +40,7 @@ async fn keeper_of(gateway: &Gateway, ask: &Ask) -> Keeper {
     let (admitted, mut settlement) = admit::admit(engine, head).await.unwrap();
     let body = request.body.await.unwrap().bytes;
     let composed = compose::compose(head, admitted, body, &mut settlement).unwrap();
-    match lookup::lookup(engine, head, scrub::scrub(composed)).await.unwrap() {
+    match lookup::lookup(engine, head, scrub::scrub(composed), &mut settlement).await.unwrap() {
         lookup::Found::Fresh(fresh) => fresh.keeper,
         lookup::Found::Hit(hit) => panic!("{hit:?}"),
     }

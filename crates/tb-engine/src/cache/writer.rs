@@ -1,12 +1,13 @@
 //! The thread that carries entries to the store, and at its start from there. A full queue
 //! loses what would wait, never the time of a request.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use prometheus_client::metrics::counter::Counter;
 use tb_core::ports::StoreError;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
@@ -33,7 +34,8 @@ pub(super) struct Writer {
     running: OnceLock<Option<Running>>,
     stopping: Arc<AtomicBool>,
     queued_bytes: Arc<AtomicUsize>,
-    dropped: AtomicU64,
+    /// Entries that stay in memory only.
+    dropped: Counter,
 }
 
 #[derive(Debug)]
@@ -52,14 +54,14 @@ enum Job {
 }
 
 impl Writer {
-    pub(super) fn new(shelf: Arc<Shelf>, tasks: TaskTracker) -> Self {
+    pub(super) fn new(shelf: Arc<Shelf>, tasks: TaskTracker, dropped: Counter) -> Self {
         Self {
             shelf,
             tasks,
             running: OnceLock::new(),
             stopping: Arc::default(),
             queued_bytes: Arc::default(),
-            dropped: AtomicU64::new(0),
+            dropped,
         }
     }
 
@@ -104,7 +106,7 @@ impl Writer {
             return;
         }
         self.queued_bytes.fetch_sub(bytes, Ordering::AcqRel);
-        let dropped = self.dropped.fetch_add(1, Ordering::Relaxed) + 1;
+        let dropped = self.dropped.inc() + 1;
         if dropped.is_power_of_two() {
             tracing::warn!(dropped, "answers are kept in memory only: the store is too slow");
         }

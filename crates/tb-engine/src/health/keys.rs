@@ -11,7 +11,7 @@ use super::view::{KeyHealth, ProviderKeyView};
 
 /// How long a key rests that the provider refused (401, 403) or that is out of credit: an
 /// operator who repairs it needs not restart anything.
-pub(crate) const DISABLED_MS: u64 = 5 * 60_000;
+const DISABLED_MS: u64 = 5 * 60_000;
 
 /// How long a key rests after a rate limit that names no time; twice as long each time that it
 /// is throttled again right after.
@@ -33,15 +33,18 @@ pub(crate) struct ProviderKeys {
 #[derive(Debug)]
 struct Pool {
     keys: KeyPool,
-    throttled: Vec<Throttled>,
-    /// When a key was last throttled or refused; `None` = never.
-    warned_ms: Option<u64>,
+    /// Of each key.
+    warnings: Vec<Warnings>,
 }
 
-/// The rests of one key that the gateway chose by itself.
+/// What the provider said against one key.
 #[derive(Debug, Clone, Copy, Default)]
-struct Throttled {
+struct Warnings {
+    /// When it last throttled or refused the key; `None` = never.
+    last_ms: Option<u64>,
+    /// How often it throttled the key in a row without a word of how long.
     in_a_row: u32,
+    /// Until when the key rests for that.
     until_ms: u64,
 }
 
@@ -49,8 +52,7 @@ impl ProviderKeys {
     pub(super) fn new(provider: &Provider) -> Self {
         let pool = Pool {
             keys: KeyPool::new(&provider.key_weights),
-            throttled: vec![Throttled::default(); provider.api_keys.len().max(1)],
-            warned_ms: None,
+            warnings: vec![Warnings::default(); provider.api_keys.len().max(1)],
         };
         Self {
             provider: provider.name.clone(),
@@ -64,7 +66,8 @@ impl ProviderKeys {
         self.secrets == provider.api_keys && self.weights == provider.key_weights
     }
 
-    /// The key for the next attempt; those in `tried` only when no other is ready.
+    /// The key for the next attempt at `model`, which must come from the configuration here and
+    /// below (see [`KeyPool::cool`]); those in `tried` only when no other is ready.
     pub(crate) fn choose(&self, model: &str, now_ms: u64, roll: f64, tried: &[u32]) -> KeyChoice {
         lock(&self.pool).keys.choose(model, now_ms, roll, tried)
     }
@@ -73,9 +76,9 @@ impl ProviderKeys {
     /// twice as long each time that it happens again right after.
     pub(crate) fn cool(&self, index: u32, model: &str, now_ms: u64, retry_after_ms: Option<u64>) {
         let mut pool = lock(&self.pool);
-        pool.warned_ms = Some(now_ms);
-        let rest_ms = retry_after_ms.unwrap_or_else(|| pool.rest(index, now_ms));
-        pool.keys.cool(index, model, now_ms.saturating_add(rest_ms));
+        let own_rest_ms = pool.warn(index, now_ms, retry_after_ms.is_none());
+        let rest_ms = retry_after_ms.unwrap_or(own_rest_ms);
+        pool.keys.cool(index, model, now_ms, now_ms.saturating_add(rest_ms));
     }
 
     /// The provider refused a key, or it has no credit left: it rests, for every model.
@@ -85,7 +88,7 @@ impl ProviderKeys {
         let states = pool.keys.states(now_ms);
         let known = place.and_then(|place| states.get(place));
         let news = !matches!(known, Some(KeyState::Disabled { .. }));
-        pool.warned_ms = Some(now_ms);
+        pool.warn(index, now_ms, false);
         pool.keys.disable(index, now_ms.saturating_add(DISABLED_MS));
         drop(pool);
         if news {
@@ -97,16 +100,14 @@ impl ProviderKeys {
     }
 
     /// A key was used with success by an attempt that began at `began_ms`. What the provider
-    /// said of the key since then says more.
+    /// said of the key since then, or in that millisecond, says more.
     pub(crate) fn succeeded(&self, index: u32, model: &str, began_ms: u64) {
         let mut pool = lock(&self.pool);
-        if pool.warned_ms.is_none_or(|warned_ms| began_ms < warned_ms) {
+        let Some(warnings) = pool.warnings(index) else { return };
+        if warnings.last_ms.is_none_or(|warned_ms| began_ms <= warned_ms) {
             return;
         }
-        let place = usize::try_from(index).unwrap_or(usize::MAX);
-        if let Some(throttled) = pool.throttled.get_mut(place) {
-            throttled.in_a_row = 0;
-        }
+        warnings.in_a_row = 0;
         pool.keys.succeeded(index, model);
     }
 
@@ -126,17 +127,25 @@ impl ProviderKeys {
 }
 
 impl Pool {
-    /// How long a key rests that was throttled without a word of how long. Attempts that were
-    /// under way together are throttled together: that makes it no longer.
-    fn rest(&mut self, index: u32, now_ms: u64) -> u64 {
-        let place = usize::try_from(index).unwrap_or(usize::MAX);
-        let Some(throttled) = self.throttled.get_mut(place) else { return COOLING_MS };
-        if now_ms >= throttled.until_ms {
-            throttled.in_a_row = throttled.in_a_row.saturating_add(1);
+    fn warnings(&mut self, index: u32) -> Option<&mut Warnings> {
+        self.warnings.get_mut(usize::try_from(index).ok()?)
+    }
+
+    /// Notes that the provider throttled or refused a key. How long it rests for a throttling
+    /// that names no time (`is_unsaid`); attempts that were under way together are throttled
+    /// together, and that makes it no longer.
+    fn warn(&mut self, index: u32, now_ms: u64, is_unsaid: bool) -> u64 {
+        let Some(warnings) = self.warnings(index) else { return COOLING_MS };
+        warnings.last_ms = Some(now_ms);
+        if !is_unsaid {
+            return COOLING_MS;
         }
-        let doublings = throttled.in_a_row.saturating_sub(1).min(16);
+        if now_ms >= warnings.until_ms {
+            warnings.in_a_row = warnings.in_a_row.saturating_add(1);
+        }
+        let doublings = warnings.in_a_row.saturating_sub(1).min(16);
         let rest_ms = COOLING_MS.saturating_mul(1 << doublings).min(LONGEST_COOLING_MS);
-        throttled.until_ms = throttled.until_ms.max(now_ms.saturating_add(rest_ms));
+        warnings.until_ms = warnings.until_ms.max(now_ms.saturating_add(rest_ms));
         rest_ms
     }
 }
@@ -145,17 +154,54 @@ impl Pool {
 mod tests {
     use super::*;
 
+    fn keys(count: usize) -> ProviderKeys {
+        let pool = Pool {
+            keys: KeyPool::new(&vec![1; count]),
+            warnings: vec![Warnings::default(); count],
+        };
+        let (secrets, weights) = (Vec::new(), Vec::new());
+        ProviderKeys { provider: "p".into(), secrets, weights, pool: Mutex::new(pool) }
+    }
+
+    fn state(keys: &ProviderKeys, index: usize, now_ms: u64) -> (KeyHealth, Option<u64>) {
+        let view = &keys.views(now_ms)[index];
+        (view.state, view.ends_in_ms)
+    }
+
     #[test]
     fn a_key_that_is_throttled_again_and_again_rests_longer() {
-        let throttled = vec![Throttled::default()];
-        let mut pool = Pool { keys: KeyPool::new(&[1]), throttled, warned_ms: None };
-        assert_eq!(pool.rest(0, 0), 1_000);
-        assert_eq!(pool.rest(0, 10), 1_000, "they were under way together");
-        assert_eq!(pool.rest(0, 1_010), 2_000);
-        assert_eq!(pool.rest(0, 3_010), 4_000);
+        let keys = keys(2);
+        let rests = |now_ms| {
+            keys.cool(0, "m", now_ms, None);
+            state(&keys, 0, now_ms)
+        };
+        assert_eq!(rests(0), (KeyHealth::Cooling, Some(1_000)));
+        assert_eq!(rests(10), (KeyHealth::Cooling, Some(1_000)), "they were under way together");
+        assert_eq!(rests(1_010), (KeyHealth::Cooling, Some(2_000)));
+        assert_eq!(rests(3_010), (KeyHealth::Cooling, Some(4_000)));
+        keys.cool(1, "m", 3_010, None);
+        assert_eq!(state(&keys, 1, 3_010).1, Some(1_000), "the other key has its own count");
         for _ in 0..20 {
-            let now_ms = pool.throttled[0].until_ms;
-            assert!(pool.rest(0, now_ms) <= LONGEST_COOLING_MS);
+            let now_ms = lock(&keys.pool).warnings[0].until_ms;
+            assert!(rests(now_ms).1 <= Some(LONGEST_COOLING_MS));
         }
+    }
+
+    #[test]
+    fn a_success_lifts_only_what_was_said_before_its_attempt_began() {
+        let keys = keys(2);
+        keys.cool(0, "m", 100, Some(9_000));
+        for began_ms in [0, 99, 100] {
+            keys.succeeded(0, "m", began_ms);
+            assert_eq!(state(&keys, 0, 200).0, KeyHealth::Cooling, "it began at {began_ms}");
+        }
+        // What is said of another key meanwhile changes nothing.
+        keys.disable(1, 150, "credentials");
+        keys.succeeded(0, "m", 101);
+        assert_eq!(state(&keys, 0, 200).0, KeyHealth::Live);
+        keys.succeeded(1, "m", 120);
+        assert_eq!(state(&keys, 1, 200).0, KeyHealth::Disabled);
+        keys.succeeded(1, "m", 151);
+        assert_eq!(state(&keys, 1, 200).0, KeyHealth::Live);
     }
 }

@@ -1,19 +1,15 @@
 //! The health of one target: breaker, retry budget, how long it usually takes.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use tb_core::breaker::{Breaker, Verdict};
+use tb_core::breaker::{Breaker, Pass, Verdict};
 use tb_core::retry_budget::RetryBudget;
 use tb_core::{ModelName, ProviderName};
 
 use super::lock;
 use super::usual::Usual;
 use super::view::{TargetState, TargetView};
-
-/// A target that failed at most this share of its recent attempts, in thousandths, is healthy:
-/// retries there need no budget.
-const HEALTHY_FAILURES: u32 = 100;
 
 /// The health of one target.
 #[derive(Debug)]
@@ -67,6 +63,72 @@ impl Entry {
     }
 }
 
+/// What stood against an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Barred {
+    /// The breaker is open.
+    Breaker,
+    /// The retry budget is spent.
+    Budget,
+}
+
+/// An attempt that was let through. What it says of the target is reported once; dropped before
+/// that it says nothing, and what it took is given back.
+#[derive(Debug)]
+pub(crate) struct Passage {
+    target: Arc<TargetHealth>,
+    pass: Option<Pass>,
+    fee: Fee,
+}
+
+/// What the retry budget has to do with an attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Fee {
+    /// The first attempt of a request deposits when it begins.
+    Deposit,
+    /// A token was taken.
+    Token,
+    /// There is nothing to take or to give back.
+    Nothing,
+}
+
+impl Passage {
+    /// Bytes are about to be sent: the attempt is one.
+    pub(crate) fn begins(&mut self, now_ms: u64) {
+        if std::mem::replace(&mut self.fee, Fee::Nothing) == Fee::Deposit {
+            lock(&self.target.state).budget.deposit(now_ms);
+        }
+    }
+
+    /// A stream, or a body that is passed on, has begun to give output.
+    pub(crate) fn opened(&mut self, now_ms: u64) {
+        let Some(pass) = self.pass.as_mut().filter(|pass| !pass.has_opened()) else { return };
+        let mut state = lock(&self.target.state);
+        state.breaker.opened(now_ms, pass);
+        state.budget.record(now_ms, Verdict::Success, false);
+    }
+
+    /// Takes in how the attempt ended. `roll` in 0..1 draws the jitter of an open breaker.
+    pub(crate) fn ended(mut self, now_ms: u64, verdict: Verdict, roll: f64) {
+        if let Some(pass) = self.pass.take() {
+            let mut state = lock(&self.target.state);
+            state.budget.record(now_ms, verdict, pass.has_opened());
+            state.breaker.record(now_ms, pass, verdict, roll);
+        }
+    }
+}
+
+impl Drop for Passage {
+    fn drop(&mut self) {
+        let Some(pass) = self.pass.take() else { return };
+        let mut state = lock(&self.target.state);
+        if self.fee == Fee::Token {
+            state.budget.give_back();
+        }
+        state.breaker.record(0, pass, Verdict::Neutral, 0.0);
+    }
+}
+
 impl TargetHealth {
     pub(super) fn new(provider: ProviderName, model: ModelName) -> Self {
         Self { provider, model, state: Mutex::default() }
@@ -84,31 +146,35 @@ impl TargetHealth {
         let usual = if stream { &state.streams } else { &state.wholes };
         Sight {
             closed_until_ms: state.closed_until_ms(now_ms),
-            has_budget: state.needs_no_budget(now_ms) || state.budget.has_token(now_ms),
+            has_budget: state.may_retry(now_ms),
             usual_ms: usual.median_ms().unwrap_or(0),
         }
     }
 
     /// Lets an attempt through, or not; takes what it costs.
-    pub(crate) fn enter(&self, now_ms: u64, entry: Entry) -> bool {
+    pub(crate) fn enter(self: &Arc<Self>, now_ms: u64, entry: Entry) -> Result<Passage, Barred> {
         let mut state = lock(&self.state);
-        let passes = !entry.minds_the_breaker() || state.breaker.would_pass(now_ms);
-        let is_first = entry.is_first();
-        let budgeted = is_first || state.needs_no_budget(now_ms);
-        let may = passes && (budgeted || state.budget.withdraw(now_ms));
-        if may {
-            // Takes a probe where there is one to take.
-            state.breaker.try_pass(now_ms);
+        if entry.minds_the_breaker() && !state.breaker.would_pass(now_ms) {
+            return Err(Barred::Breaker);
         }
-        if may && is_first {
-            state.budget.deposit(now_ms);
-        }
-        may
+        let fee = if entry.is_first() {
+            Fee::Deposit
+        } else if state.budget.is_needless(now_ms) {
+            Fee::Nothing
+        } else if state.budget.withdraw(now_ms) {
+            Fee::Token
+        } else {
+            return Err(Barred::Budget);
+        };
+        let pass = Some(state.breaker.pass_anyway(now_ms));
+        Ok(Passage { target: Arc::clone(self), pass, fee })
     }
 
-    /// Takes in how an attempt ended. `roll` in 0..1 draws the jitter of an open breaker.
-    pub(crate) fn record(&self, now_ms: u64, verdict: Verdict, roll: f64) {
-        lock(&self.state).breaker.record(now_ms, verdict, roll);
+    /// How long answers usually take to begin; `None` before the first one.
+    pub(crate) fn usual(&self, stream: bool) -> Option<Duration> {
+        let state = lock(&self.state);
+        let usual = if stream { &state.streams } else { &state.wholes };
+        usual.median_ms().map(Duration::from_millis)
     }
 
     /// Takes in how long an answer took to begin.
@@ -129,7 +195,7 @@ impl TargetHealth {
             opens_again_in_ms: opens_at_ms.map(|at| at.saturating_sub(now_ms)),
             failure_permille,
             attempts_in_window,
-            may_retry: state.needs_no_budget(now_ms) || state.budget.has_token(now_ms),
+            may_retry: state.may_retry(now_ms),
             usual_first_byte_ms: state.streams.median_ms(),
             usual_whole_answer_ms: state.wholes.median_ms(),
         }
@@ -143,8 +209,8 @@ impl State {
         (!passes).then(|| self.breaker.opens_at_ms(now_ms).unwrap_or(now_ms))
     }
 
-    fn needs_no_budget(&self, now_ms: u64) -> bool {
-        self.breaker.failure_share(now_ms).0 <= HEALTHY_FAILURES
+    fn may_retry(&self, now_ms: u64) -> bool {
+        self.budget.is_needless(now_ms) || self.budget.has_token(now_ms)
     }
 }
 
@@ -152,21 +218,34 @@ impl State {
 mod tests {
     use super::*;
 
-    fn target() -> TargetHealth {
-        TargetHealth::new("p".into(), "m".into())
+    fn target() -> Arc<TargetHealth> {
+        Arc::new(TargetHealth::new("p".into(), "m".into()))
+    }
+
+    /// An attempt that begins and ends at once.
+    fn attempt(target: &Arc<TargetHealth>, now_ms: u64, verdict: Verdict) {
+        let mut passage = target.enter(now_ms, Entry::FirstNonetheless).unwrap();
+        passage.begins(now_ms);
+        passage.ended(now_ms, verdict, 0.5);
+    }
+
+    /// How many attempts after a first one are let through and begin.
+    fn let_through(target: &Arc<TargetHealth>) -> usize {
+        let again = || target.enter(0, Entry::AgainNonetheless);
+        let begun = std::iter::from_fn(|| again().ok().map(|mut passage| passage.begins(0)));
+        begun.take(1_000).count()
     }
 
     #[test]
-    fn a_failing_target_is_retried_within_its_budget_only() {
-        let target = target();
-        target.record(0, Verdict::Failure, 0.5);
-        let mut let_through = 0;
-        while target.enter(0, Entry::Again) {
-            let_through += 1;
+    fn a_target_that_does_not_answer_is_retried_within_its_budget_only() {
+        for verdict in [Verdict::Failure, Verdict::Throttled] {
+            let target = target();
+            attempt(&target, 0, verdict);
+            assert_eq!(let_through(&target), 30, "{verdict:?}");
+            assert_eq!(target.enter(0, Entry::Again).unwrap_err(), Barred::Budget);
+            assert!(!target.sight(0, true).has_budget);
+            assert!(target.sight(1_000, true).has_budget);
         }
-        assert_eq!(let_through, 30);
-        assert!(!target.sight(0, true).has_budget);
-        assert!(target.sight(1_000, true).has_budget);
     }
 
     #[test]
@@ -174,25 +253,47 @@ mod tests {
         let target = target();
         for number in 0..10 {
             let verdict = if number == 4 { Verdict::Failure } else { Verdict::Success };
-            target.record(0, verdict, 0.5);
+            attempt(&target, 0, verdict);
         }
-        assert!((0..100).all(|_| target.enter(0, Entry::Again)));
+        assert_eq!(let_through(&target), 1_000);
     }
 
     #[test]
     fn an_open_breaker_is_seen_with_its_moment() {
         let target = target();
-        for _ in 0..5 {
-            target.record(1_000, Verdict::Failure, 0.5);
-        }
-        assert!(
-            !target.enter(1_000, Entry::First) && target.glance(1_000).closed_until_ms.is_some()
-        );
-        assert!(target.enter(1_000, Entry::FirstNonetheless));
+        (0..5).for_each(|_| attempt(&target, 1_000, Verdict::Failure));
+        assert_eq!(target.enter(1_000, Entry::First).unwrap_err(), Barred::Breaker);
+        assert!(target.glance(1_000).closed_until_ms.is_some());
+        assert!(target.enter(1_000, Entry::FirstNonetheless).is_ok());
         let until = target.sight(1_000, false).closed_until_ms.unwrap();
         assert!((4_000..=8_000).contains(&until), "{until}");
         assert_eq!(target.sight(until, false).closed_until_ms, None);
         assert_eq!(target.view(1_000).state, TargetState::Open);
+    }
+
+    #[test]
+    fn what_never_began_costs_nothing() {
+        let target = target();
+        (0..5).for_each(|_| attempt(&target, 0, Verdict::Failure));
+        let tokens = |target: &TargetHealth| {
+            let mut budget = lock(&target.state).budget.clone();
+            std::iter::from_fn(|| budget.withdraw(6_500).then_some(())).count()
+        };
+        let before = tokens(&target);
+        let taken: Vec<_> = (0..3).map(|_| target.enter(6_500, Entry::Again).unwrap()).collect();
+        assert_eq!(target.enter(6_500, Entry::Again).unwrap_err(), Barred::Breaker);
+        assert_eq!(tokens(&target), before - 3);
+        drop(taken);
+        assert_eq!(tokens(&target), before);
+        assert!(target.enter(6_500, Entry::Again).is_ok(), "the probes are there again");
+    }
+
+    #[test]
+    fn what_began_keeps_its_token() {
+        let target = target();
+        attempt(&target, 0, Verdict::Failure);
+        target.enter(0, Entry::Again).unwrap().begins(0);
+        assert_eq!(let_through(&target), 29);
     }
 
     #[test]

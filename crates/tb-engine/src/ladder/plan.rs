@@ -5,7 +5,7 @@ use std::time::Duration;
 use tb_core::Cause;
 use tb_core::key_pool::KeyChoice;
 
-use super::{Eye, Fault, GiveUp, LONGEST_WAIT_MS, Ladder, Look, Moment, Next, Reason, Try};
+use super::{Eye, Fault, GiveUp, LONGEST_WAIT_MS, Ladder, Look, Moment, Next, Reason, Seen, Try};
 
 impl Ladder {
     /// What comes next. It changes nothing but what was passed over: asked again at the same
@@ -27,7 +27,12 @@ impl Ladder {
 
     fn first(&mut self, moment: Moment, eye: Eye<'_>) -> Option<Try> {
         for rung in 0..self.rungs {
-            let cause = if rung == 0 { Cause::First } else { Cause::FallbackModel };
+            let cause = match rung {
+                // What it was waited for was not healthy when the request came.
+                _ if self.waited_ms > 0 => Cause::AllUnhealthy,
+                0 => Cause::First,
+                _ => Cause::FallbackModel,
+            };
             if let Some(step) = self.at_once(rung, cause, moment, eye) {
                 return Some(step);
             }
@@ -65,7 +70,7 @@ impl Ladder {
         moment: Moment,
         eye: Eye<'_>,
     ) -> Option<Try> {
-        let seen = self.targets.get(target).filter(|seen| !seen.is_out)?;
+        let seen = self.targets.get(target).filter(|seen| seen.may_be_asked())?;
         let look = eye(target, &seen.keys);
         let KeyChoice::Ready(key) = look.key else { return None };
         if seen.keys.contains(&key) {
@@ -73,7 +78,8 @@ impl Ladder {
         }
         // What was refused for its key does not count, so there is room for the next one.
         let spent = fault != Fault::KeyRefused && !self.has_attempt(seen.rung);
-        if let Some(reason) = self.obstacle(spent, &look, 0, moment) {
+        let closed = self.is_closed(&look).then_some(Reason::BreakerOpen);
+        if let Some(reason) = closed.or_else(|| self.obstacle(spent, &look, 0, moment)) {
             self.pass_over(target, reason);
             return None;
         }
@@ -85,7 +91,7 @@ impl Ladder {
         let spent = !self.has_attempt(rung);
         for target in 0..self.targets.len() {
             let Some(seen) = self.targets.get(target) else { continue };
-            if seen.rung != rung || seen.is_out || seen.attempts > 0 {
+            if seen.rung != rung || !seen.may_be_asked() || seen.attempts > 0 {
                 continue;
             }
             let look = eye(target, &seen.keys);
@@ -94,9 +100,8 @@ impl Ladder {
                 KeyChoice::Cooling { index, .. } => (index, Some(Reason::RateLimited)),
                 KeyChoice::Dead => (0, Some(Reason::KeysDead)),
             };
-            let closed = look.closed_until_ms.is_some() && !self.all_unhealthy;
             let reason = reason
-                .or(closed.then_some(Reason::BreakerOpen))
+                .or(self.is_closed(&look).then_some(Reason::BreakerOpen))
                 .or_else(|| self.obstacle(spent, &look, 0, at));
             match reason {
                 Some(reason) => self.pass_over(target, reason),
@@ -112,7 +117,7 @@ impl Ladder {
         let mut soonest: Option<Try> = None;
         for target in 0..self.targets.len() {
             let Some(seen) = self.targets.get(target) else { continue };
-            if seen.rung != rung || seen.is_out {
+            if seen.rung != rung || !seen.may_be_asked() {
                 continue;
             }
             let look = eye(target, &seen.keys);
@@ -125,11 +130,13 @@ impl Ladder {
                 }
             };
             let asked_ms = gate_ms.max(seen.not_before_ms).saturating_sub(at.now_ms);
-            let jitter = self.backoff.delay(seen.failures.max(1), at.roll);
-            let wait_ms = asked_ms.saturating_add(millis(jitter));
+            let wait_ms = match asked_ms {
+                0 if seen.was_waited_for => 0,
+                ms => ms.saturating_add(millis(self.backoff.delay(seen.failures.max(1), at.roll))),
+            };
             let reason = if look.closed_until_ms.is_some() {
                 Some(Reason::BreakerOpen)
-            } else if wait_ms > LONGEST_WAIT_MS {
+            } else if !self.may_wait(wait_ms) {
                 Some(Reason::RateLimited)
             } else {
                 self.obstacle(spent, &look, wait_ms, at)
@@ -150,7 +157,10 @@ impl Ladder {
     /// is only our own verdict, which must not slow an outage down.
     fn soonest_of_all(&self, moment: Moment, eye: Eye<'_>) -> Option<Try> {
         let mut soonest: Option<(u64, u64, Try)> = None;
-        for (target, seen) in self.targets.iter().enumerate().filter(|(_, seen)| !seen.is_out) {
+        for (target, seen) in self.targets.iter().enumerate() {
+            if seen.is_out || seen.refusals > 1 {
+                continue;
+            }
             let look = eye(target, &seen.keys);
             let (key, gate_ms) = match look.key {
                 KeyChoice::Ready(key) => (key, 0),
@@ -165,8 +175,7 @@ impl Ladder {
             }
         }
         let (_, usual_ms, step) = soonest?;
-        let suffices =
-            step.wait_ms <= LONGEST_WAIT_MS && self.has_time(step.wait_ms, usual_ms, moment);
+        let suffices = self.may_wait(step.wait_ms) && self.has_time(step.wait_ms, usual_ms, moment);
         Some(Try { wait_ms: if suffices { step.wait_ms } else { 0 }, ..step })
     }
 
@@ -194,6 +203,16 @@ impl Ladder {
         }
     }
 
+    /// Whether its breaker lets no attempt of this request through.
+    fn is_closed(&self, look: &Look) -> bool {
+        look.closed_until_ms.is_some() && !self.all_unhealthy
+    }
+
+    /// Whether there is patience left for such a wait.
+    fn may_wait(&self, wait_ms: u64) -> bool {
+        self.waited_ms.saturating_add(wait_ms) <= LONGEST_WAIT_MS
+    }
+
     /// Whether an attempt after such a wait can still be answered.
     fn has_time(&self, wait_ms: u64, usual_ms: u64, moment: Moment) -> bool {
         let left_ms = self.deadline_ms.saturating_sub(moment.now_ms);
@@ -212,11 +231,16 @@ impl Ladder {
 
     fn why(&self, eye: Eye<'_>) -> GiveUp {
         let mut asked = self.targets.iter().enumerate().filter(|(_, seen)| !seen.is_out);
-        let dead = |(target, seen): (usize, &super::Seen)| {
-            matches!(eye(target, &seen.keys).key, KeyChoice::Dead)
-        };
+        let dead =
+            |(target, seen): (usize, &Seen)| matches!(eye(target, &seen.keys).key, KeyChoice::Dead);
         let some = self.targets.iter().any(|seen| !seen.is_out);
         if some && asked.all(dead) { GiveUp::KeysDead } else { GiveUp::Spent }
+    }
+}
+
+impl Seen {
+    fn may_be_asked(&self) -> bool {
+        !self.is_out && self.refusals == 0
     }
 }
 

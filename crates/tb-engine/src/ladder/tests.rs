@@ -40,12 +40,17 @@ fn step(target: usize, cause: Cause, wait_ms: u64) -> Try {
 
 /// Climbs down while everything fails the same way: the steps and why it ended.
 fn fall(ladder: &mut Ladder, world: &World, fault: Fault) -> (Vec<Try>, GiveUp) {
-    let (mut steps, mut now_ms) = (Vec::new(), 0);
+    let (mut steps, mut now_ms, mut waited_ms) = (Vec::new(), 0, 0);
     loop {
         match world.next(ladder, now_ms) {
             Next::GiveUp(why) => return (steps, why),
-            Next::Try(next) => {
+            Next::Try(next) if next.wait_ms > 0 => {
                 now_ms += next.wait_ms;
+                ladder.waited(&next);
+                waited_ms += next.wait_ms;
+            }
+            Next::Try(next) => {
+                let next = Try { wait_ms: std::mem::take(&mut waited_ms), ..next };
                 ladder.began(&next);
                 ladder.failed(&next, now_ms, fault);
                 steps.push(next);
@@ -204,6 +209,80 @@ fn no_attempt_follows_that_cannot_be_answered_in_time() {
 }
 
 #[test]
+fn another_key_does_not_pass_an_open_breaker() {
+    for fault in [Fault::Throttled, Fault::KeyRefused] {
+        let mut ladder = ladder(&[1, 1], 3);
+        let first = step(0, Cause::First, 0);
+        ladder.began(&first);
+        ladder.failed(&first, 0, fault);
+        let closed_until_ms = Some(9_000);
+        let look = Look { closed_until_ms, key: KeyChoice::Ready(1), ..WELL };
+        let next = World::of([(0, look)]).next(&mut ladder, 0);
+        assert_eq!(next, Next::Try(step(1, Cause::FallbackModel, 0)), "{fault:?}");
+        assert_eq!(ladder.passed_over(), [(0, Reason::BreakerOpen)]);
+    }
+}
+
+#[test]
+fn what_did_not_let_an_attempt_through_is_set_aside_until_the_next_one() {
+    let mut ladder = ladder(&[2], 9);
+    let world = World::default();
+    ladder.refused(0, Reason::BreakerOpen);
+    assert_eq!(world.next(&mut ladder, 0), Next::Try(step(1, Cause::First, 0)));
+    assert_eq!(ladder.passed_over(), [(0, Reason::BreakerOpen)]);
+    // All are used rather than none, but not more than once.
+    ladder.refused(1, Reason::BreakerOpen);
+    let last = step(0, Cause::AllUnhealthy, 0);
+    assert_eq!(world.next(&mut ladder, 0), Next::Try(last));
+    ladder.refused(0, Reason::NoBudget);
+    let last = step(1, Cause::AllUnhealthy, 0);
+    assert_eq!(world.next(&mut ladder, 0), Next::Try(last));
+    ladder.began(&last);
+    ladder.failed(&last, 0, Fault::Passing(0));
+    assert_eq!(world.next(&mut ladder, 0), Next::Try(step(0, Cause::NextTarget, 0)));
+}
+
+#[test]
+fn after_a_wait_it_is_decided_again() {
+    let waiting = || {
+        let mut ladder = ladder(&[1], 3);
+        let first = step(0, Cause::First, 0);
+        ladder.began(&first);
+        ladder.failed(&first, 0, Fault::Passing(2_000));
+        let retry = step(0, Cause::Retry, 2_250);
+        assert_eq!(World::default().next(&mut ladder, 0), Next::Try(retry));
+        ladder.waited(&retry);
+        ladder
+    };
+    let at = |look| World::of([(0, look)]).next(&mut waiting(), 2_250);
+    assert_eq!(at(WELL), Next::Try(step(0, Cause::Retry, 0)), "no other wait");
+    let other = Try { key: 1, ..step(0, Cause::Retry, 0) };
+    assert_eq!(at(Look { key: KeyChoice::Ready(1), ..WELL }), Next::Try(other));
+    assert_eq!(at(Look { key: KeyChoice::Dead, ..WELL }), Next::GiveUp(GiveUp::KeysDead));
+    assert_eq!(at(Look { closed_until_ms: Some(9_000), ..WELL }), Next::GiveUp(GiveUp::Spent));
+    assert_eq!(at(Look { usual_ms: 58_000, ..WELL }), Next::GiveUp(GiveUp::Spent));
+    let gate = |until_ms| Look { key: KeyChoice::Cooling { index: 0, until_ms }, ..WELL };
+    assert_eq!(at(gate(3_000)), Next::Try(step(0, Cause::Retry, 1_000)), "it closed again");
+    assert_eq!(at(gate(4_900)), Next::GiveUp(GiveUp::Spent), "5 s are enough for both waits");
+    let late = World::default().next(&mut waiting(), 60_000);
+    assert_eq!(late, Next::GiveUp(GiveUp::Deadline));
+}
+
+#[test]
+fn fallback_models_that_come_late_have_what_is_left() {
+    let mut ladder = ladder(&[1], 3);
+    for _ in 0..3 {
+        let step = step(0, Cause::Retry, 0);
+        ladder.began(&step);
+        ladder.failed(&step, 0, Fault::Callers);
+    }
+    ladder.go_on_below(&step(0, Cause::Retry, 0), &[1, 1]);
+    assert_eq!(World::default().next(&mut ladder, 0), Next::GiveUp(GiveUp::Spent));
+    assert!(ladder.is_spent());
+    assert_eq!(ladder.passed_over()[0], (1, Reason::AttemptsSpent));
+}
+
+#[test]
 fn a_spent_budget_stops_retries() {
     let world = World::of([(0, Look { has_budget: false, ..WELL })]);
     let (steps, why) = fall(&mut ladder(&[1], 3), &world, Fault::Passing(0));
@@ -265,7 +344,7 @@ proptest! {
     fn every_history_ends_within_attempts_and_deadline(
         rungs in prop::collection::vec(0usize..4, 1..4),
         mut targets in prop::collection::vec(scripted(), 12),
-        faults in prop::collection::vec((fault(), 0u64..2_000, 0.0f64..1.0), 40),
+        faults in prop::collection::vec((fault(), 0u64..2_000, 0.0f64..1.0), 80),
         allowed in 1u32..6,
     ) {
         let mut ladder = Ladder::new(rungs[0], allowed, BACKOFF, 20_000);
@@ -274,6 +353,7 @@ proptest! {
         let keys: u32 = targets[..total].iter().map(|target| target.keys).sum();
         let most = allowed.max(u32::try_from(rungs.len()).unwrap());
         let (mut now_ms, mut made, mut refused, mut rung) = (0u64, 0u32, 0u32, 0usize);
+        let mut waited_ms = 0u64;
         let mut not_before = vec![0u64; total];
         for (fault, took_ms, roll) in faults {
             let seen = targets.clone();
@@ -284,9 +364,15 @@ proptest! {
                 prop_assert!(made <= most + refused, "{} attempts of {}", made, most);
                 return Ok(());
             };
-            prop_assert!(step.wait_ms <= LONGEST_WAIT_MS);
+            waited_ms += step.wait_ms;
+            prop_assert!(waited_ms <= LONGEST_WAIT_MS);
             now_ms += step.wait_ms;
             prop_assert!(now_ms < 20_000);
+            if step.wait_ms > 0 {
+                ladder.waited(&step);
+                continue;
+            }
+            waited_ms = 0;
             let of_all = step.cause == Cause::AllUnhealthy;
             let key = targets[step.target].ready_ms[usize::try_from(step.key).unwrap()];
             prop_assert!(key.is_some(), "a refused key is not used");
@@ -313,4 +399,55 @@ proptest! {
         }
         prop_assert!(false, "it never ends");
     }
+
+    #[test]
+    fn ends_whatever_targets_look_like_and_let_through(
+        rungs in prop::collection::vec(0usize..4, 1..4),
+        answers in prop::collection::vec((any_look(), any::<bool>(), 0.0f64..1.0, fault()), 1..40),
+        allowed in 1u32..6,
+    ) {
+        let mut ladder = Ladder::new(rungs[0], allowed, BACKOFF, 60_000);
+        ladder.add_rungs(&rungs[1..]);
+        let targets: usize = rungs.iter().sum();
+        let (mut now_ms, mut made, mut free, mut turns) = (0u64, 0usize, 0usize, 0usize);
+        // Looks, passes and rolls are drawn anew each time, without any sense.
+        for (look, passes, roll, fault) in answers.iter().cycle() {
+            let eye = |_: usize, _: &[u32]| *look;
+            let Next::Try(step) = ladder.next(Moment { now_ms, roll: *roll }, &eye) else { break };
+            // Before each attempt: each target refuses twice at most, and 5 s have an end.
+            turns += 1;
+            prop_assert!(turns <= 2 * targets + 5_001);
+            if step.wait_ms > 0 {
+                now_ms += step.wait_ms;
+                ladder.waited(&step);
+            } else if !passes {
+                ladder.refused(step.target, Reason::BreakerOpen);
+            } else {
+                ladder.began(&step);
+                (turns, made) = (0, made + 1);
+                free += usize::from(*fault == Fault::KeyRefused);
+                ladder.failed(&step, now_ms, *fault);
+                // Keys that were refused are bounded by how many there are; here are 8.
+                prop_assert!(made - free <= 6 && made <= 6 + 8 * targets, "{made} attempts");
+            }
+        }
+    }
+}
+
+fn any_look() -> impl Strategy<Value = Look> {
+    let key = prop_oneof![
+        4 => (0u32..8).prop_map(KeyChoice::Ready),
+        2 => (0u32..8, 0u64..70_000)
+            .prop_map(|(index, until_ms)| KeyChoice::Cooling { index, until_ms }),
+        1 => Just(KeyChoice::Dead),
+    ];
+    let closed = prop::option::of(0u64..70_000);
+    (closed, key, any::<bool>(), 0u64..3_000).prop_map(
+        |(closed_until_ms, key, has_budget, usual_ms)| Look {
+            closed_until_ms,
+            key,
+            has_budget,
+            usual_ms,
+        },
+    )
 }

@@ -1,7 +1,7 @@
 //! How an account is closed: attempts one by one, the request once.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tb_core::breaker::Verdict;
 use tb_core::ports::JournalEntry;
@@ -33,6 +33,16 @@ impl Settlement {
         self.state = State::Between;
     }
 
+    /// Ends the attempt under way: an identical request got the answer first.
+    pub(crate) fn overtaken(&mut self) {
+        if self.state == State::Attempting && self.failed.is_none() {
+            let (reason, status) = (EndReason::ClientGone, self.row.status);
+            let (outcome, verdict) = ("overtaken", Verdict::Neutral);
+            self.attempt_failed(AttemptEnd { reason, status, outcome, verdict }, clock::now());
+        }
+        self.end_attempt();
+    }
+
     /// Notes what was passed over before the answer of the gateway's own that comes next, or
     /// before the request is refused.
     pub(crate) fn note_passed_over(&mut self, passed_over: Option<String>) {
@@ -41,12 +51,9 @@ impl Settlement {
 
     /// Tells the target's health, once, how the attempt ended.
     fn report(&mut self, verdict: Verdict, now: Instant) {
-        if std::mem::replace(&mut self.is_reported, true) {
-            return;
-        }
-        if let Some(target) = &self.target {
+        if let Some(passage) = self.passage.take() {
             let shared = &self.shared;
-            target.health.record(shared.health.ms(now), verdict, shared.roll());
+            passage.ended(shared.health.ms(now), verdict, shared.roll());
         }
     }
 
@@ -76,6 +83,7 @@ impl Settlement {
         }
         let passed_over = self.passed_over.take();
         row::write_local(rung, saved, passed_over, &mut self.row);
+        self.row.waited_ms = ms(std::mem::take(&mut self.waited_for_another));
         let now = clock::now();
         self.row.duration_ms = ms(now.saturating_duration_since(self.arrived));
         let recorded = self.append(JournalEntry::Ended(&self.row));
@@ -122,7 +130,8 @@ impl Settlement {
     fn close(&mut self, end: AttemptEnd, error_code: Option<String>, now: Instant) {
         self.row.is_final = true;
         if let Some(passed_over) = self.passed_over.take() {
-            row::add_passed_over(&passed_over, &mut self.row);
+            let after_attempt = self.state != State::Open;
+            row::add_passed_over(&passed_over, after_attempt, &mut self.row);
         }
         match self.state {
             State::Attempting => {
@@ -153,11 +162,12 @@ impl Settlement {
             (Some(estimated), Some(tokens)) => Used::told_late(tokens, estimated),
             _ => Used::after(self.row.surface, self.estimated_input_tokens, &self.facts, end),
         };
+        let ttft = self.first_output_after();
         let row = &mut self.row;
         row.end_reason = end.reason;
         row.status = end.status;
         row.duration_ms = ms(took);
-        row.ttft_ms = self.first_output.map(|first| ms(first - self.arrived));
+        row.ttft_ms = ttft.map(ms);
         row.model_served = self.facts.served_model.take().filter(|name| is_model_id(name));
         (row.tokens, row.usage_source) = (used.tokens, used.source);
         let price = self.target.as_ref().and_then(|target| target.price.as_ref());
@@ -194,9 +204,15 @@ impl Settlement {
         self.shared.metrics.inflight_requests.dec();
     }
 
+    /// How long the first output was awaited.
+    fn first_output_after(&self) -> Option<Duration> {
+        Some(self.first_output?.saturating_duration_since(self.output_awaited()))
+    }
+
     fn observe_stream(&self, series: &Series, now: Instant) {
         let Some(first) = self.first_output else { return };
-        series.time_to_first_token.observe((first - self.arrived).as_secs_f64());
+        let after = self.first_output_after().unwrap_or_default();
+        series.time_to_first_token.observe(after.as_secs_f64());
         if let Some(gaps) = self.pieces.checked_sub(1).filter(|gaps| *gaps > 0) {
             let took = now.saturating_duration_since(first).as_secs_f64();
             series.inter_token.observe(took / f64::from(gaps));

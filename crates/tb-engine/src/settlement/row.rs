@@ -1,5 +1,6 @@
 //! What an account writes into its row.
 
+use std::borrow::Cow;
 use std::time::Duration;
 
 use tb_core::{
@@ -61,7 +62,8 @@ impl Step {
         row.rung = self.rung;
         row.waited_ms = ms(self.waited);
         row.key_index = self.key_index;
-        row.passed_over = self.passed_over;
+        row.passed_over =
+            self.passed_over.map(|list| shortened(&list, MAX_PASSED_OVER_BYTES).into_owned());
     }
 }
 
@@ -82,13 +84,38 @@ pub(super) fn write_local(
     Step { rung, passed_over, ..Step::default() }.write(row);
 }
 
-/// Adds what was passed over after the attempt that is the last one.
-pub(super) fn add_passed_over(passed_over: &str, row: &mut UsageRow) {
+/// The most bytes of `passed_over` before an attempt: a dozen targets with long names.
+const MAX_PASSED_OVER_BYTES: usize = 1_000;
+
+/// The most bytes of `passed_over` with what was passed over after the last attempt.
+const MAX_ALL_PASSED_OVER_BYTES: usize = 1_500;
+
+/// Parts what was passed over before an attempt from what was after it.
+const AFTER: char = '|';
+
+/// What stands for the targets that are left out.
+const MORE: &str = ";\u{2026}";
+
+/// Adds what was passed over before the request was refused; `after_attempt` keeps it apart
+/// from what was passed over before the attempt of the same row.
+pub(super) fn add_passed_over(passed_over: &str, after_attempt: bool, row: &mut UsageRow) {
     let text = row.passed_over.get_or_insert_default();
-    if !text.is_empty() {
-        text.push(';');
+    if after_attempt {
+        text.push(AFTER);
     }
-    text.push_str(passed_over);
+    let room = MAX_ALL_PASSED_OVER_BYTES.saturating_sub(text.len());
+    text.push_str(&shortened(passed_over, room));
+}
+
+/// The first targets of a list that fit.
+fn shortened(list: &str, most_bytes: usize) -> Cow<'_, str> {
+    if list.len() <= most_bytes {
+        return Cow::Borrowed(list);
+    }
+    let most_bytes = most_bytes.saturating_sub(MORE.len());
+    let ends = list.match_indices(';').map(|(at, _)| at);
+    let end = ends.take_while(|at| *at <= most_bytes).last().unwrap_or(0);
+    Cow::Owned([list.get(..end).unwrap_or_default(), MORE].concat())
 }
 
 fn arrived_at(row: &UsageRow) -> Timestamp {
@@ -117,4 +144,22 @@ pub(super) fn forget_attempt(row: &mut UsageRow) {
 
 pub(super) fn ms(duration: Duration) -> u32 {
     u32::try_from(duration.as_millis()).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_list_keeps_its_first_targets_whole() {
+        let list = vec!["provider/model=breaker_open"; 100].join(";");
+        for most in [0, 3, 4, 27, 100, 1_500] {
+            let short = shortened(&list, most);
+            assert!(short.len() <= most.max(MORE.len()), "{most}: {}", short.len());
+            let known = short.strip_suffix(MORE).unwrap();
+            assert!(known.is_empty() || list.starts_with(&format!("{known};")), "{known}");
+        }
+        assert!(shortened(&list, 1_500).len() > 1_400);
+        assert_eq!(shortened("a/b=c", 5), "a/b=c");
+    }
 }

@@ -33,6 +33,8 @@ pub(crate) struct Composed {
     pub(crate) base64_embeddings: bool,
     /// `previous_response_id`, which ties the request to the provider that keeps it.
     pub(crate) previous_response_id: Option<String>,
+    /// The estimate of what it sends.
+    pub(crate) input_tokens: u64,
 }
 
 /// A body, indexed.
@@ -76,10 +78,8 @@ pub(crate) fn compose(
         Surface::ResponsesGet | Surface::ResponsesDelete | Surface::ResponsesCancel
     );
     let model = if names_model { Some(find_model(&admitted, &body, settlement)?) } else { None };
-    settlement.expect_input_tokens(estimate::tokens(match &body {
-        Body::Json(document) => document.text_bytes(),
-        Body::Empty | Body::Form(..) => 0,
-    }));
+    let input_tokens = estimate::input_tokens(head.surface, &body);
+    settlement.expect_input_tokens(input_tokens);
     Ok(Composed {
         admitted,
         body,
@@ -88,6 +88,7 @@ pub(crate) fn compose(
         stream_usage: wishes.stream_usage,
         base64_embeddings: wishes.base64_embeddings,
         previous_response_id: wishes.previous_response_id,
+        input_tokens,
     })
 }
 

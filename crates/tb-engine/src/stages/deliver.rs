@@ -15,12 +15,12 @@ use crate::client::UpstreamBody;
 use crate::engine::Engine;
 use crate::headers as names;
 use crate::local::{LocalAnswer, Origin};
-use crate::refusal::{Refusal, Refused, class_label, error_code};
+use crate::refusal::{Refusal, Refused, class_label, error_code, verdict};
 use crate::reply::{Reply, ReplyBody};
 use crate::request::RequestHead;
 use crate::runtime::{RunningModel, RunningTarget};
 use crate::settlement::{AttemptEnd, Settlement};
-use crate::stages::dispatch::verdict;
+use crate::stages::lookup::count as count_cached;
 use crate::stream::{
     Binder, Opened, PassedBody, Progress, Running, StreamBody, Terminal, of_response,
 };
@@ -78,19 +78,19 @@ pub(crate) async fn deliver(
     answer: Answer,
     settlement: Settlement,
 ) -> Result<Reply, Refused> {
-    count_degraded(engine, &answer);
     match answer {
-        Answer::Provider(answer) => deliver_provided(engine, head, *answer, settlement).await,
-        Answer::Local(answer) => deliver_local(*answer, settlement).await,
+        Answer::Provider(answer) => {
+            let rung = answer.rung;
+            let reply = deliver_provided(engine, head, *answer, settlement).await?;
+            count_degraded(engine, rung);
+            Ok(reply)
+        }
+        Answer::Local(answer) => deliver_local(engine, *answer, settlement).await,
     }
 }
 
-/// Counts an answer below what was asked.
-fn count_degraded(engine: &Engine, answer: &Answer) {
-    let rung = match answer {
-        Answer::Provider(answer) => answer.rung,
-        Answer::Local(answer) => answer.rung,
-    };
+/// Counts an answer below what was asked, once it is given.
+fn count_degraded(engine: &Engine, rung: Rung) {
     if is_degraded(rung) {
         let labels = vec![("level", rung.as_str().to_owned())];
         engine.shared.metrics.degraded.get_or_create(&labels).inc();
@@ -98,7 +98,11 @@ fn count_degraded(engine: &Engine, answer: &Answer) {
 }
 
 /// An answer of the gateway's own is complete: it is settled before it goes out.
-async fn deliver_local(answer: LocalAnswer, mut settlement: Settlement) -> Result<Reply, Refused> {
+async fn deliver_local(
+    engine: &Engine,
+    answer: LocalAnswer,
+    mut settlement: Settlement,
+) -> Result<Reply, Refused> {
     let headers = local_headers(&answer, &settlement);
     settlement.reply_begins();
     let mut recorded = settlement.settle_local(answer.rung, answer.saved);
@@ -110,7 +114,19 @@ async fn deliver_local(answer: LocalAnswer, mut settlement: Settlement) -> Resul
     if let Err(refusal) = recorded {
         return Err(Refused { refusal, attempts: answer.attempts, retried: answer.retried });
     }
+    count_local(engine, &answer);
     Ok(Reply { status: 200, headers, body: ReplyBody::whole(answer.body) })
+}
+
+/// Counts an answer of the gateway's own that is given, and what it saved. For the last rungs
+/// the cache has counted its miss already.
+fn count_local(engine: &Engine, answer: &LocalAnswer) {
+    if answer.rung == Rung::Cache {
+        count_cached(engine, &answer.note);
+    }
+    count_degraded(engine, answer.rung);
+    #[expect(clippy::cast_precision_loss, reason = "metrics show dollars, rows keep the integer")]
+    engine.shared.metrics.cache_saved_usd.inc_by(answer.saved.0 as f64 / 1e9);
 }
 
 async fn deliver_provided(

@@ -11,7 +11,7 @@ mod walk;
 
 use std::time::Duration;
 
-pub(crate) use self::failure::verdict;
+use self::asked::Entered;
 use self::last_rungs::last_rung;
 use self::walk::Walk;
 use super::deliver::Answer;
@@ -38,13 +38,17 @@ pub(crate) async fn dispatch(
         };
         if step.wait_ms > 0 {
             tokio::time::sleep(Duration::from_millis(step.wait_ms)).await;
+            // Keys, breakers and the deadline are not what they were.
+            walk.waited(&step);
+            continue;
         }
-        let Some((asked, wire)) = walk.enter(step) else { continue };
-        walk.begin(&asked, settlement)?;
+        let Some(Entered { asked, wire, passage }) = walk.enter(step) else { continue };
+        walk.begin(&asked, passage, settlement)?;
         let attempt = walk.attempt(&asked, settlement.attempt_began());
         match attempt.run(wire, settlement).await {
             Ok(received) => {
-                let answer = walk.answer(asked, received, settlement.attempt_began());
+                let mut answer = walk.answer(asked, received, settlement.attempt_began());
+                answer.keeper.account(settlement.memory());
                 return Ok(Answer::Provider(Box::new(answer)));
             }
             Err(failure) => walk.failed(&asked, failure, settlement),

@@ -6,6 +6,7 @@ mod order;
 use std::sync::Arc;
 use std::time::Instant;
 
+use tb_core::key_pool::KeyChoice;
 use tb_core::ports::ResponseBinding;
 use tb_core::{ModelName, Surface};
 
@@ -45,6 +46,28 @@ pub(crate) struct Plan {
 pub(crate) struct PlannedTarget {
     pub(crate) model: Arc<RunningModel>,
     pub(crate) target: Arc<RunningTarget>,
+}
+
+/// What models that clients name as `provider/model` are called together in the pools of keys:
+/// nobody may fill these with names. No model id is empty.
+const DIRECT: &str = "";
+
+impl PlannedTarget {
+    /// Its name in the pool of its provider's keys.
+    pub(crate) fn pool_name(&self) -> &str {
+        if self.model.configured { self.target.model.as_str() } else { DIRECT }
+    }
+
+    /// The key for the next attempt; one of `tried` only when no other is ready, and then not
+    /// for a model that clients name: its refusals leave no trace in the pool.
+    pub(crate) fn key(&self, now_ms: u64, roll: f64, tried: &[u32]) -> KeyChoice {
+        match self.target.keys.choose(self.pool_name(), now_ms, roll, tried) {
+            KeyChoice::Ready(key) if !self.model.configured && tried.contains(&key) => {
+                KeyChoice::Dead
+            }
+            choice => choice,
+        }
+    }
 }
 
 /// Why the request goes below the requested model.
@@ -98,7 +121,13 @@ pub(crate) async fn route(
         below: Below { default: may_fall, context_too_long: may_fall, content_policy: may_fall },
     };
     match &binding {
-        Some(binding) => plan.bind(head, binding)?,
+        Some(binding) => {
+            // The model that made the response, mostly as a fallback of the requested one. Who
+            // declines fallbacks gets the requested model or nothing.
+            let is_other = binding.model != plan.model.model.name && !declined;
+            let maker = is_other.then(|| bound_model(&plan.fresh, binding).ok()).flatten();
+            plan.bind(head, binding, maker)?;
+        }
         None => plan.begin(engine, head)?,
     }
     Ok(plan)
@@ -146,23 +175,32 @@ impl Plan {
         Err(refusal(lacking.unwrap_or(Lack::Route), head.surface, class))
     }
 
-    /// Plans the one target and key that keep a stored response.
-    fn bind(&mut self, head: &RequestHead, binding: &ResponseBinding) -> Result<(), Refusal> {
-        let model = Arc::clone(&self.model);
-        let Found { targets, lacking, too_short } = self.eligible(head, &model);
-        let keeper = targets.into_iter().chain(too_short).find(|target| {
-            target.provider.name == binding.provider && target.has_key(binding.key_index)
-        });
-        let class = self.fresh.scrubbed.data_class;
-        match (keeper, lacking) {
-            (Some(target), _) => {
+    /// Plans the one target and key that keep a stored response: a target of the requested model,
+    /// or of `maker`, the model that made the response in its place.
+    fn bind(
+        &mut self,
+        head: &RequestHead,
+        binding: &ResponseBinding,
+        maker: Option<Arc<RunningModel>>,
+    ) -> Result<(), Refusal> {
+        let mut is_closed = false;
+        for model in [Some(Arc::clone(&self.model)), maker].into_iter().flatten() {
+            let Found { targets, lacking, too_short } = self.eligible(head, &model);
+            let keeper = targets.into_iter().chain(too_short).find(|target| {
+                target.provider.name == binding.provider && target.has_key(binding.key_index)
+            });
+            if let Some(target) = keeper {
                 self.targets.push(PlannedTarget { model, target });
                 self.rungs.push(1);
-                Ok(())
+                return Ok(());
             }
-            (None, Some(Lack::DataClass)) => Err(refusal(Lack::DataClass, head.surface, class)),
-            (None, _) => Err(unknown_response()),
+            self.rungs.push(0);
+            is_closed |= lacking == Some(Lack::DataClass);
         }
+        if is_closed {
+            return Err(refusal(Lack::DataClass, head.surface, self.fresh.scrubbed.data_class));
+        }
+        Err(unknown_response())
     }
 
     /// Whether there may be fallback models for this, to be planned with [`Self::descend`].

@@ -23,9 +23,8 @@ use crate::cache::{Keeper, Made};
 use crate::client::UpstreamBody;
 use crate::engine::Shared;
 use crate::local::Origin;
-use crate::refusal::{Refusal, class_label, error_code};
+use crate::refusal::{Refusal, class_label, error_code, verdict};
 use crate::settlement::{AttemptEnd, Settlement};
-use crate::stages::dispatch::verdict;
 
 /// Ready events are sent in pieces of about this size.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -158,7 +157,9 @@ impl Running {
         if let Some(on_disk) = &mut self.progress.on_disk {
             let recorded = std::task::ready!(Pin::new(on_disk).poll(cx));
             self.progress.on_disk = None;
-            if !matches!(recorded, Ok(true)) {
+            if matches!(recorded, Ok(true)) {
+                self.keep();
+            } else {
                 self.replace_last_event();
             }
         }
@@ -242,7 +243,9 @@ impl Running {
                 let reason = EndReason::Complete;
                 let (outcome, verdict) = ("ok", Verdict::Success);
                 self.close(AttemptEnd { reason, status, outcome, verdict }, None);
-                self.keep();
+                if self.progress.on_disk.is_none() {
+                    self.keep();
+                }
             }
             Terminal::Failed(error) => {
                 let reason = EndReason::UpstreamError;
@@ -254,7 +257,8 @@ impl Running {
         self.read_tail();
     }
 
-    /// The stream is complete and settled: it may be kept.
+    /// The stream is complete and settled, on disk where the operator asks for that: it may be
+    /// kept.
     fn keep(&mut self) {
         if let Some(mut origin) = self.origin.take() {
             origin.served = self.settlement.served_model().map(str::to_owned);
@@ -289,6 +293,9 @@ impl Running {
 
     /// Settles before the last bytes are given out: an answered request has its row.
     fn close(&mut self, end: AttemptEnd, error_code: Option<String>) {
+        if error_code.is_some() {
+            self.origin = None;
+        }
         self.settlement.note_facts(self.decoder.facts());
         self.settlement.settle(end, error_code);
         self.progress.on_disk = self.settlement.on_disk();

@@ -1,11 +1,12 @@
 //! Retries: how often, when, and what is told.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tb_core::EndReason;
 use tokio::time::Instant;
 
-use crate::gateway::{Ask, Gateway, both, failing, ms, one};
+use crate::gateway::{Ask, Gateway, all, both, failing, ms, one};
 
 #[tokio::test(start_paused = true)]
 async fn a_failed_target_is_asked_again_after_a_wait() {
@@ -90,7 +91,69 @@ async fn attempts_count_over_all_targets_and_the_client_is_told_not_to_retry() {
 async fn one_attempt_is_one_attempt() {
     let gateway = Gateway::start(&one("retry = { attempts = 1 }"));
     let outcome = gateway.ask(Ask::whole("[[fault:500]]")).await;
-    assert_eq!((outcome.rows.len(), outcome.should_retry), (1, None));
+    assert_eq!((outcome.rows.len(), outcome.should_retry), (1, Some(false)));
+    for fault in ["400", "context", "filter"] {
+        let outcome = gateway.ask(Ask::whole(&format!("[[fault:{fault}]]"))).await;
+        assert_eq!((outcome.rows.len(), outcome.should_retry), (1, None), "{fault}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_passed_over_before_an_attempt_and_after_it_is_kept_apart() {
+    let gateway = Gateway::start(&both("retry = { attempts = 1 }"));
+    let outcome = gateway.ask(Ask::whole("[[fault:500]]")).await;
+    let expected = "|b/y=attempts_spent;a/x=attempts_spent";
+    assert_eq!(outcome.rows[0].passed_over.as_deref(), Some(expected));
+    let gateway = Gateway::start(&both(""));
+    let outcome = gateway.ask(Ask::whole("[[faults:429:9000,ok]]")).await;
+    assert_eq!(outcome.rows[1].passed_over, None);
+    let outcome = gateway.ask(Ask::whole("[[faults:503:9000,ok]]")).await;
+    let expected = "a/x=rate_limited|a/x=rate_limited;b/y=rate_limited";
+    assert_eq!(outcome.rows[0].passed_over.as_deref(), Some(expected), "b/y was asked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_storm_of_refusals_is_not_multiplied() {
+    for fault in ["429:200", "429", "500"] {
+        let gateway = Arc::new(Gateway::start(&one("")));
+        let requests = (0..1_000u64).map(|number| {
+            let gateway = Arc::clone(&gateway);
+            async move {
+                tokio::time::sleep(ms(number * 10)).await;
+                let ask = Ask::whole(&format!("[[fault:{fault}]]"));
+                gateway.ask_among_others(ask).await.rows.len()
+            }
+        });
+        let attempts: usize = all(requests).await.into_iter().sum();
+        // A tenth of the requests, 3 a second, and what is saved up at the beginning.
+        assert!(attempts <= 1_100 + 30 + 3 * 17, "{fault}: {attempts} attempts");
+        assert!(fault == "500" || attempts > 1_030, "{fault}: there are retries, {attempts}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_is_refused_during_a_wait_is_not_used_after_it() {
+    let config = r#"
+        [providers.a]
+        dialect = "simulated"
+        api_keys = ["sk-first", "sk-second"]
+        [models.m]
+        targets = [{ provider = "a", model = "x" }]
+        retry = { attempts = 5 }
+        [models.n]
+        targets = [{ provider = "a", model = "other" }]
+    "#;
+    let gateway = Gateway::start(config);
+    let waits = gateway.ask_among_others(Ask::whole("[[faults:429:2000,429:2000,ok]]"));
+    let meanwhile = async {
+        tokio::time::sleep(ms(500)).await;
+        gateway.ask_among_others(Ask::whole("[[fault:401]]").with("model", "n".into())).await
+    };
+    let (outcome, other) = tokio::join!(waits, meanwhile);
+    assert_eq!(other.rows.len(), 2, "both keys are refused");
+    assert_eq!((outcome.status, outcome.attempts()), (429, "a/x=429;a/x=429"));
+    let last = outcome.rows[1].passed_over.as_deref().unwrap();
+    assert!(last.ends_with("a/x=keys_dead"), "{last}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,8 +1,9 @@
 //! A gateway in memory.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use tb_engine::{
     Engine, Metrics, Parts, PublicRequest, RequestBody, RequestHead, SystemClock, serve,
 };
 use tb_store::MemoryStore;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 /// Two providers that do what the prompt says.
@@ -49,13 +51,18 @@ pub(crate) fn failing(name: &str, status: u16) -> String {
 /// The rows as far as they are written, by request and attempt.
 #[derive(Default)]
 struct Account {
-    rows: Mutex<HashMap<(RequestId, u32), UsageRow>>,
+    rows: Mutex<BTreeMap<(RequestId, u32), UsageRow>>,
     ends: Mutex<Vec<RequestId>>,
+    /// Whether it takes no record of an attempt that begins.
+    refuses: AtomicBool,
 }
 
 impl Journal for Account {
     fn append(&self, entry: JournalEntry<'_>) -> Result<(), StoreError> {
         let row = match entry {
+            JournalEntry::Begun(_) if self.refuses.load(Ordering::Relaxed) => {
+                return Err(StoreError::Unavailable("it is full".to_owned()));
+            }
             JournalEntry::Begun(row) => row,
             JournalEntry::Ended(row) => {
                 if row.is_final {
@@ -180,6 +187,11 @@ impl Gateway {
         Self { engine, account }
     }
 
+    /// From now on the journal takes no record of an attempt that begins, or takes them again.
+    pub(crate) fn refuse_records(&self, refuses: bool) {
+        self.account.refuses.store(refuses, Ordering::Relaxed);
+    }
+
     /// Serves from now on with another configuration.
     pub(crate) fn apply(&self, config: &str) {
         self.engine.apply(snapshot(config, &FixedEnvironment::default()));
@@ -187,6 +199,13 @@ impl Gateway {
 
     /// Asks and reads the whole answer.
     pub(crate) async fn ask(&self, ask: Ask) -> Outcome {
+        let outcome = self.ask_among_others(ask).await;
+        assert_eq!(self.engine.inflight(), 0);
+        outcome
+    }
+
+    /// The same while other requests are under way.
+    pub(crate) async fn ask_among_others(&self, ask: Ask) -> Outcome {
         let began = Instant::now();
         let id = self.engine.new_request_id();
         let request = self.request(id, ask, began);
@@ -212,7 +231,6 @@ impl Gateway {
         let finals = rows.iter().filter(|row| row.is_final).count();
         assert_eq!((finals, self.ends(id)), (1, 1), "one end: {rows:?}");
         assert!(rows.last().unwrap().is_final);
-        assert_eq!(self.engine.inflight(), 0);
         Outcome { status, code, headers, text, should_retry, retry_after_ms, took, rows }
     }
 
@@ -247,9 +265,7 @@ impl Gateway {
 
     fn rows(&self, id: RequestId) -> Vec<UsageRow> {
         let rows = self.account.rows.lock().unwrap();
-        let mut rows: Vec<_> = rows.values().filter(|row| row.request_id == id).cloned().collect();
-        rows.sort_by_key(|row| row.attempt);
-        rows
+        rows.range((id, 0)..=(id, u32::MAX)).map(|(_, row)| row.clone()).collect()
     }
 
     fn ends(&self, id: RequestId) -> usize {
@@ -266,4 +282,18 @@ impl Gateway {
 
 pub(crate) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
+}
+
+/// Runs all of them at once; what they give, in order.
+pub(crate) async fn all<F>(futures: impl Iterator<Item = F>) -> Vec<F::Output>
+where
+    F: Future<Output: Send> + Send + 'static,
+{
+    let mut running = JoinSet::new();
+    for (future, number) in futures.zip(0usize..) {
+        running.spawn(async move { (number, future.await) });
+    }
+    let mut outputs = running.join_all().await;
+    outputs.sort_by_key(|(number, _)| *number);
+    outputs.into_iter().map(|(_, output)| output).collect()
 }

@@ -114,10 +114,47 @@ async fn keys_are_remembered_until_they_change() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_names_a_model_that_a_key_may_not_use_does_not_take_the_key_from_others() {
+async fn who_names_models_that_a_key_may_not_use_does_not_take_the_key_from_others() {
     let gateway = Gateway::start(KEYS);
-    let ask = Ask::whole("[[fault:403]]").with("model", "a/secret".into());
-    let outcome = gateway.ask(ask).await;
-    assert_eq!((outcome.status, outcome.rows.len()), (502, 2));
-    assert_eq!(gateway.ask(Ask::whole("hi")).await.status, 200);
+    for number in 0..300 {
+        let model = format!("a/secret-{number}");
+        let outcome = gateway.ask(Ask::whole("[[fault:403]]").with("model", model.into())).await;
+        assert_eq!((outcome.status, outcome.rows.len()), (502, 2), "each key once");
+    }
+    assert_eq!(states(&gateway), [KeyHealth::Live, KeyHealth::Live]);
+    for model in ["m", "a/open"] {
+        let outcome = gateway.ask(Ask::whole("hi").with("model", model.into())).await;
+        assert_eq!((outcome.status, outcome.rows.len()), (200, 1), "{model}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn models_that_clients_name_are_throttled_together_and_apart_from_the_others() {
+    let gateway = Gateway::start(KEYS);
+    for number in 0..300 {
+        let model = format!("a/secret-{number}");
+        let fault = Ask::whole("[[fault:429:60000]]").with("model", model.into());
+        assert_eq!(gateway.ask(fault).await.status, 429);
+    }
+    let outcome = gateway.ask(Ask::whole("hi")).await;
+    assert_eq!((outcome.status, outcome.rows[0].cause.as_str()), (200, "first"));
+    let outcome = gateway.ask(Ask::whole("hi").with("model", "a/new".into())).await;
+    assert_eq!(outcome.rows[0].cause.as_str(), "all_unhealthy", "its gate is shut");
+}
+
+#[tokio::test]
+async fn pages_of_metrics_that_are_made_together_count_no_key_twice() {
+    let gateway = Gateway::start(KEYS);
+    let metrics = gateway.engine.metrics();
+    let line = "tollbar_provider_keys{provider=\"a\",state=\"live\"} 2\n";
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..100 {
+                    let page = metrics.openmetrics(0);
+                    assert!(page.contains(line), "{page}");
+                }
+            });
+        }
+    });
 }

@@ -107,6 +107,30 @@ async fn a_target_that_lacks_an_ability_is_never_asked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_guess_at_the_length_of_a_prompt_takes_no_target_away() {
+    let config = format!(
+        r#"{TWO}
+        [models.m]
+        targets = [{{ provider = "a", model = "x", abilities = {{ vision = true, context_tokens = 2000 }} }}]
+        fallbacks = ["n"]
+        [models.n]
+        targets = [{{ provider = "b", model = "y" }}]
+        "#
+    );
+    let gateway = Gateway::start(&config);
+    let url = format!("data:image/png;base64,{}", "A".repeat(600_000));
+    let image = json!([{"role": "user", "content": [{"type": "text", "text": "what is it?"},
+        {"type": "image_url", "image_url": {"url": url}}]}]);
+    let outcome = gateway.ask(Ask::whole("").with("messages", image)).await;
+    assert_eq!((outcome.attempts(), outcome.header("x-tollbar-degraded")), ("a/x=200", "none"));
+    // About 3,000 tokens, which may as well be 2,000.
+    let outcome = gateway.ask(Ask::whole(&"word and ".repeat(1_333))).await;
+    assert_eq!(outcome.attempts(), "a/x=200");
+    let outcome = gateway.ask(Ask::whole(&"word and ".repeat(2_000))).await;
+    assert_eq!(outcome.attempts(), "b/y=200", "more than twice as many as fit");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_fallback_model_serves_what_the_model_itself_may_not_have() {
     let config = format!(
         r#"{TWO}
@@ -159,6 +183,28 @@ async fn typed_fallbacks_answer_their_own_kind_of_error_only() {
     assert_eq!(outcome.code, "context_length_exceeded");
     assert_eq!(to("[[faults:400,ok]]").await.attempts(), "a/x=400");
     assert!(to("[[faults:500,500,ok]]").await.attempts().ends_with("b/n=200"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn typed_fallbacks_make_no_more_attempts_than_others() {
+    for (attempts, tried) in [(1, "a/x=400;b/c=500;b/d=500"), (3, "a/x=500;a/x=500;a/x=400")] {
+        let config = format!(
+            r#"{TWO}
+            [models.m]
+            targets = [{{ provider = "a", model = "x" }}]
+            fallbacks = {{ context_too_long = ["c", "d"] }}
+            retry = {{ attempts = {attempts} }}
+            [models.c]
+            targets = [{{ provider = "b", model = "c" }}]
+            [models.d]
+            targets = [{{ provider = "b", model = "d" }}]
+            "#
+        );
+        let first = if attempts == 1 { "context" } else { "500,500,context" };
+        let prompt = format!("[[faults:{first},500,500,500,500]]");
+        let outcome = Gateway::start(&config).ask(Ask::whole(&prompt)).await;
+        assert_eq!(outcome.attempts(), tried);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -34,6 +34,27 @@ async fn a_failure_after_it_is_an_error_event() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_error_before_the_first_output_is_accounted_like_one_after_it() {
+    let gateway = Gateway::start(&one("retry = { attempts = 1 }"));
+    let early = gateway.ask(Ask::stream("hello there [[fault:early_error]]")).await;
+    let late = gateway.ask(Ask::stream("hello there [[fault:error_event]] [[chunks:9]]")).await;
+    let [early, late] = [&early.rows[0], &late.rows[0]];
+    assert_eq!((early.status, early.end_reason), (late.status, late.end_reason));
+    assert_eq!(early.usage_source, late.usage_source);
+    assert!(early.status == 200 && early.tokens.input() > 0, "{early:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_time_to_the_first_output_is_that_of_the_attempt() {
+    let gateway = Gateway::start(&both(""));
+    let outcome = gateway.ask(Ask::stream("[[faults:500,ok]] [[delay_ms:300]]")).await;
+    let times: Vec<_> = outcome.rows.iter().map(|row| row.ttft_ms).collect();
+    assert_eq!(times, [None, Some(300)]);
+    let observed = r#"tollbar_time_to_first_token_seconds_sum{model="m",provider="b"}"#;
+    assert_eq!(gateway.metric(observed).as_deref(), Some("0.3"));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_slow_beginning_is_held_back_for_fifteen_seconds_at_most() {
     let gateway = Gateway::start(&one("idle_timeout = \"50s\"\nretry = { attempts = 1 }"));
     let outcome = gateway.ask(Ask::stream("[[fault:startup_hang]]")).await;

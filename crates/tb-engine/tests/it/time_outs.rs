@@ -39,7 +39,28 @@ async fn no_attempt_follows_that_cannot_finish() {
     }
     let outcome = gateway.ask(Ask::whole("[[faults:500,ok]] [[delay_ms:600]]")).await;
     assert_eq!((outcome.rows.len(), outcome.took), (1, ms(600)));
-    assert_eq!(outcome.rows[0].passed_over.as_deref(), Some("a/x=deadline"));
+    assert_eq!(outcome.rows[0].passed_over.as_deref(), Some("|a/x=deadline"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_attempt_took_is_not_the_last_targets_fault() {
+    let limits = "deadline = \"30s\"\nfirst_byte_timeout = \"28s\"\nretry = { attempts = 2 }";
+    let gateway = Gateway::start(&both(limits));
+    let outcome = gateway.ask(Ask::stream("[[faults:hang,ok]] [[delay_ms:3000]]")).await;
+    assert_eq!(outcome.attempts(), "a/x=first_byte_timeout;b/y=deadline");
+    let failed = |model: &str| {
+        let views = gateway.engine.targets();
+        let view = views.iter().find(|view| view.model == model).unwrap();
+        (view.attempts_in_window, view.failure_permille)
+    };
+    assert_eq!((failed("x"), failed("y")), ((1, 1_000), (0, 0)));
+    // Much more than it usually needs is enough to blame it.
+    for _ in 0..2 {
+        assert_eq!(gateway.ask(Ask::stream("[[faults:500,ok]]")).await.status, 200);
+    }
+    let slow = Ask::stream("[[faults:hang,ok]] [[delay_ms:3000]]");
+    assert_eq!(gateway.ask(slow).await.attempts(), "a/x=first_byte_timeout;b/y=deadline");
+    assert_eq!(failed("y").1, 1_000);
 }
 
 #[tokio::test(start_paused = true)]

@@ -40,8 +40,12 @@ const POLICY: [&str; 7] = [
 ];
 
 /// Parts of messages of the same.
-const POLICY_MESSAGES: [&str; 2] =
-    ["blocked by content filtering policy", "triggering azure openai's content management policy"];
+const POLICY_MESSAGES: [&str; 3] = [
+    "blocked by content filtering policy",
+    "triggering azure openai's content management policy",
+    // xAI sends it with 403 and no code of its own.
+    "content violates usage guidelines",
+];
 
 /// Codes and types of a prompt that does not fit.
 const CONTEXT: [&str; 5] = [
@@ -170,7 +174,10 @@ impl<'a> Signs<'a> {
                 || ["input", "prompt", "instructions"].iter().any(|p| self.param.starts_with(p)));
         // Overload and rate limits speak of tokens and windows too.
         let may_say = !matches!(status, 401 | 403 | 408 | 409 | 425 | 429 | 503 | 529);
+        // One request larger than a minute's tokens never passes, whatever the wait.
+        let over_a_minute = status == 429 && self.begins(&["request too large for"]);
         status == 413
+            || over_a_minute
             || self.named(&CONTEXT)
             || long_text
             || (may_say && self.says(&CONTEXT_MESSAGES))

@@ -7,7 +7,7 @@ use tb_core::{Surface, TokenCounts};
 use crate::messages::usage as messages_usage;
 
 /// An answer of the gateway's own, before it has a shape.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub struct Spoken<'a> {
     /// The route that the client used.
     pub surface: Surface,
@@ -19,6 +19,17 @@ pub struct Spoken<'a> {
     pub model: &'a str,
     /// The text of the one message.
     pub text: &'a str,
+}
+
+/// Shows no text but the answer's id: what clients and rules say must not reach logs.
+impl std::fmt::Debug for Spoken<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Spoken")
+            .field("surface", &self.surface)
+            .field("id", &self.id)
+            .field("text_bytes", &self.text.len())
+            .finish_non_exhaustive()
+    }
 }
 
 /// The whole answer: one message, finish reason `stop` (or the route's word for it), usage 0.

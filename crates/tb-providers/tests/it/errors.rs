@@ -60,6 +60,21 @@ const OPENAI: &[Row] = &[
     ),
     (403, r#"{"detail":"no"}"#, BadCredentials),
     (
+        429,
+        r#"{"error":{"message":"Request too large for m in organization o on tokens per min (TPM): Limit 30000, Requested 342389.","type":"tokens","code":"rate_limit_exceeded"}}"#,
+        ContextTooLong,
+    ),
+    (
+        429,
+        r#"{"error":{"message":"Rate limit reached for m: Request too large for now","code":"rate_limit_exceeded"}}"#,
+        RateLimit,
+    ),
+    (
+        403,
+        r#"{"code":"The caller does not have permission to execute the specified operation","error":"Content violates usage guidelines. Team: t"}"#,
+        ContentPolicy,
+    ),
+    (
         403,
         r#"{"error":{"message":"Project `p` does not have access to model `m`","code":"model_not_found"}}"#,
         ModelNotFound,

@@ -23,6 +23,8 @@ pub struct LadderStep {
     pub key_index: Option<u32>,
     /// What was passed over before it and why, `provider/model=word`.
     pub passed_over: Vec<String>,
+    /// What was passed over after it, when nothing else followed: why that was so.
+    pub passed_over_after: Vec<String>,
     /// `ok`, or the error code.
     pub outcome: String,
     /// The provider's HTTP status, 0 when none came.
@@ -51,13 +53,8 @@ fn step(row: &UsageRow) -> LadderStep {
         (None, EndReason::Complete) => "ok".to_owned(),
         (None, other) => other.as_str().to_owned(),
     };
-    let passed_over: Vec<String> = row
-        .passed_over
-        .iter()
-        .flat_map(|all| all.split(';'))
-        .filter(|one| !one.is_empty())
-        .map(str::to_owned)
-        .collect();
+    let passed_over = row.passed_over.as_deref().unwrap_or_default();
+    let (before, after) = passed_over.split_once('|').unwrap_or((passed_over, ""));
     let sentence = sentence(row, target.as_deref(), &outcome);
     LadderStep {
         attempt: row.attempt,
@@ -66,13 +63,18 @@ fn step(row: &UsageRow) -> LadderStep {
         cause: row.cause.as_str(),
         waited_ms: row.waited_ms,
         key_index: row.key_index,
-        passed_over,
+        passed_over: words(before),
+        passed_over_after: words(after),
         outcome,
         status: row.status,
         duration_ms: row.duration_ms,
         is_final: row.is_final,
         sentence,
     }
+}
+
+fn words(list: &str) -> Vec<String> {
+    list.split(';').filter(|one| !one.is_empty()).map(str::to_owned).collect()
 }
 
 fn sentence(row: &UsageRow, target: Option<&str>, outcome: &str) -> String {

@@ -27,7 +27,8 @@ pub(crate) struct Parameters {
     limit: Option<u32>,
 }
 
-/// `GET /admin/v1/requests?before=UNIX_MS&limit=50`: the newest attempts first.
+/// `GET /admin/v1/requests?before=UNIX_MS&limit=50`: the newest attempts first, with all the
+/// attempts of each request; `next_before` is the `before` of the next page.
 pub(crate) async fn recent(
     State(state): State<Arc<AdminState>>,
     parameters: Result<Query<Parameters>, QueryRejection>,
@@ -41,8 +42,9 @@ pub(crate) async fn recent(
     let now = state.engine.clock().now();
     let before = parameters.before.as_deref().map(|text| moment(text, now)).transpose()?;
     let rows = state.reading(move |state| state.usage.recent(before, limit)).await?;
+    let next_before = rows.last().map(|row| row.request_id.unix_ms());
     let rows: Vec<AttemptView> = rows.iter().map(AttemptView::from).collect();
-    Ok(Json(json!({ "schema_version": 1, "rows": rows })))
+    Ok(Json(json!({ "schema_version": 1, "rows": rows, "next_before": next_before })))
 }
 
 /// `GET /admin/v1/requests/{request_id}`: all attempts of one request, in order, and what they

@@ -242,7 +242,8 @@ pub struct AttemptView {
     pub waited_ms: u32,
     /// Which of the provider's keys was used, from 0.
     pub key_index: Option<u32>,
-    /// What was passed over before it and why, as `provider/model=word;…`.
+    /// What was passed over before it and why, as `provider/model=word;…`; behind `|` what was
+    /// after it, when nothing else followed.
     pub passed_over: Option<String>,
     /// Micro-dollars that an answer from the cache would have cost.
     pub saved_micro_usd: i64,

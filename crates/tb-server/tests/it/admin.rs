@@ -498,6 +498,67 @@ async fn shows_requests_without_guessing_ids() {
 }
 
 #[tokio::test]
+async fn the_ladder_keeps_apart_what_was_passed_over_before_and_after() {
+    let admin = Admin::new();
+    for (column, before, after) in [
+        (None, json!([]), json!([])),
+        (
+            Some("a/x=rate_limited;b/y=no_budget"),
+            json!(["a/x=rate_limited", "b/y=no_budget"]),
+            json!([]),
+        ),
+        (Some("|b/y=attempts_spent"), json!([]), json!(["b/y=attempts_spent"])),
+        (
+            Some("a/x=keys_dead|b/y=deadline;c/z=no_budget"),
+            json!(["a/x=keys_dead"]),
+            json!(["b/y=deadline", "c/z=no_budget"]),
+        ),
+    ] {
+        let row = UsageRow { passed_over: column.map(str::to_owned), ..row(&admin) };
+        let id = row.request_id;
+        admin.store.append(&[row], 1).unwrap();
+        let shown = admin.get(&format!("/admin/v1/requests/{id}")).await.json();
+        let step = &shown["ladder"][0];
+        assert_eq!((&step["passed_over"], &step["passed_over_after"]), (&before, &after));
+        let schema = &document()["components"]["schemas"]["LadderStep"]["properties"];
+        let known: Vec<&String> = schema.as_object().unwrap().keys().collect();
+        assert_eq!(step.as_object().unwrap().keys().collect::<Vec<_>>(), known);
+    }
+}
+
+#[tokio::test]
+async fn pages_of_requests_lead_to_each_other() {
+    let admin = Admin::new();
+    let rows: Vec<UsageRow> = (1..=5_i64)
+        .flat_map(|ms| {
+            let request_id = tb_core::RequestId::new(Timestamp(ms), 7);
+            // Each later than the arrival of the requests after it.
+            let started_at = Timestamp(ms + 3);
+            (1..=2).map(move |attempt| (request_id, started_at, attempt))
+        })
+        .map(|(request_id, started_at, attempt)| UsageRow {
+            request_id,
+            started_at,
+            attempt,
+            ..row(&admin)
+        })
+        .collect();
+    admin.store.append(&rows, 1).unwrap();
+    let (mut path, mut seen) = ("/admin/v1/requests?limit=5".to_owned(), Vec::new());
+    loop {
+        let page = admin.get(&path).await.json();
+        let found = page["rows"].as_array().unwrap();
+        seen.extend(found.iter().map(|row| (row["request_id"].clone(), row["attempt"].clone())));
+        let Some(next) = page["next_before"].as_i64() else { break };
+        assert_eq!(found.len() % 2, 0, "no request is cut");
+        path = format!("/admin/v1/requests?limit=5&before={next}");
+    }
+    assert_eq!(seen.len(), rows.len());
+    seen.dedup();
+    assert_eq!(seen.len(), rows.len());
+}
+
+#[tokio::test]
 async fn the_configuration_shows_no_secret() {
     let admin = Admin::new();
     for path in ["config", "services", "models", "status"] {

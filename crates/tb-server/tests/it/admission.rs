@@ -25,6 +25,8 @@ const STREAM: &str = r#"{"model":"m","stream":true,"messages":[]}"#;
 const DELTA: &[u8] =
     b"data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"},\"finish_reason\":null}]}\n\n";
 
+const END: &str = "data: {\"choices\":[{\"index\":0,\"delta\":{},\"finish_reason\":\"stop\"}]}\n\ndata: [DONE]\n\n";
+
 /// A provider whose streams do not end, and whose plain answers do.
 fn provider() -> FakeProvider {
     FakeProvider::start(|request| {
@@ -182,6 +184,74 @@ fn a_body_of_unknown_length_is_held_to_the_budget_too() {
     let response = send_chunked(&app, &text);
     assert_eq!((response.status, response.error_code()), (503, "overloaded".to_owned()));
     assert_eq!(send_chunked(&app, ASK).status, 200);
+}
+
+/// A gateway with so much memory, before a provider that gives this answer.
+fn answering(budget: &str, more: &str, reply: FakeReply) -> (TestApp, FakeProvider) {
+    let provider = FakeProvider::start(move |_| reply.clone());
+    let server = format!("max_body = \"100KiB\"\nmemory_budget = \"{budget}\"");
+    let text = limited(&provider, &server, "");
+    let text = text.replace("[models.m]", &format!("[models.m]\nretry.attempts = 2\n{more}"));
+    (TestApp::start(&text), provider)
+}
+
+fn assert_no_memory(app: &TestApp, ask: &str) {
+    let response = app.post(PATH, ask);
+    assert_eq!((response.status, response.error_code().as_str()), (503, "overloaded"));
+    assert_eq!(response.header("x-tollbar-attempts"), Some("up/gpt-x-2026-01-01=no_memory"));
+    assert_eq!(response.json()["error"]["tollbar"]["limit_name"], "server.memory_budget");
+    let rows = app.rows(&response);
+    assert_eq!((rows.len(), rows[0].end_reason), (1, EndReason::Limit));
+    // The provider's status stands in the row, the gateway's in the code.
+    assert_eq!((rows[0].status, rows[0].error_code.as_deref()), (200, Some("overloaded")));
+    assert!(rows[0].tokens.input() > 0, "the provider may charge for it");
+    let page = app.engine.metrics().openmetrics(0);
+    assert!(page.contains("limit_rejections_total{kind=\"memory\",scope=\"global\"}"), "{page}");
+}
+
+#[test]
+fn answers_stay_within_the_memory_budget() {
+    let ask = r#"{"model":"m","messages":[{"role":"user","content":"hello"}]}"#;
+    let answer = ANSWER.replacen('{', &format!("{{\"x\":\"{}\",", "x".repeat(150 << 10)), 1);
+    let (app, _provider) = answering("200KiB", "", FakeReply::json(200, &answer));
+    assert_no_memory(&app, ask);
+    let (app, _provider) = answering("300KiB", "", FakeReply::json(200, &answer));
+    for _ in 0..3 {
+        // What the last one held is given back once it is written.
+        assert!(app.eventually(|app| app.post(PATH, ask).text() == answer));
+    }
+}
+
+#[test]
+fn what_is_held_back_of_a_stream_stays_within_the_memory_budget() {
+    let ask = r#"{"model":"m","stream":true,"messages":[{"role":"user","content":"hello"}]}"#;
+    let silence = format!(": {}\n\n", "x".repeat(60 << 10)).repeat(3);
+    let reply = |text: &str| {
+        FakeReply::stream_head().chunk(Duration::ZERO, &[text.as_bytes(), DELTA].concat())
+    };
+    let (app, _provider) = answering("200KiB", "", reply(&silence));
+    assert_no_memory(&app, ask);
+    let (app, _provider) = answering("400KiB", "", reply(&silence));
+    assert_eq!(app.post(PATH, ask).status, 200);
+}
+
+#[test]
+fn a_stream_that_there_is_no_memory_to_record_is_given_and_not_kept() {
+    let delta = String::from_utf8_lossy(DELTA).replace("Hi", &"x".repeat(20 << 10));
+    let text = format!("{}{END}", delta.repeat(10));
+    for (budget, kept) in [("200KiB", "miss"), ("1MiB", "hit")] {
+        let reply = text.split_inclusive("\n\n").fold(FakeReply::stream_head(), |reply, event| {
+            reply.chunk(Duration::from_millis(2), event.as_bytes())
+        });
+        let cache = "cache = { mode = \"on\", ttl = \"1h\" }";
+        let (app, _provider) = answering(budget, cache, reply);
+        for word in ["miss", kept] {
+            let response = app.post(PATH, STREAM);
+            assert_eq!(response.status, 200, "{}", response.text());
+            assert_eq!(response.header("x-tollbar-cache"), Some(word), "{budget}");
+            assert!(response.text().ends_with("data: [DONE]\n\n"));
+        }
+    }
 }
 
 /// Sends a body whose length nobody knows before its end.

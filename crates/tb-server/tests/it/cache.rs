@@ -96,6 +96,7 @@ fn the_headers_of_the_cache_stay_here() {
         (app.send(&only).status, app.send(&only).error_code()),
         (504, "cache_miss".to_owned())
     );
+    assert_eq!(app.send(&only).header("x-should-retry"), Some("false"));
 }
 
 #[test]
@@ -140,6 +141,12 @@ fn identical_requests_at_the_same_time_reach_the_provider_once() {
     assert_eq!(rows.iter().filter(|row| row.rung == Rung::Cache).count(), 5);
 }
 
+/// Whether the page of metrics has this line.
+fn counted(app: &TestApp, line: &str) -> bool {
+    let page = app.engine.metrics().prometheus_text(0);
+    page.lines().any(|own| own.strip_prefix("tollbar_") == Some(line))
+}
+
 /// A journal that takes nothing any more once the test says so.
 struct Filling {
     inner: Arc<dyn Journal>,
@@ -175,6 +182,59 @@ fn an_answer_that_cannot_be_recorded_is_not_given_from_the_cache_either() {
     is_full.store(true, Ordering::Release);
     let refused = app.post(PATH, ASK);
     assert_eq!((refused.status, refused.error_code().as_str()), (503, "audit_unavailable"));
+    assert!(!counted(&app, "cache_requests_total{result=\"hit\"} 1"), "it was not given");
     is_full.store(false, Ordering::Release);
     assert_eq!(app.post(PATH, ASK).header("x-tollbar-cache"), Some("hit"));
+    assert!(counted(&app, "cache_requests_total{result=\"hit\"} 1"));
+}
+
+/// A journal for which power may fail: what it took is on disk only where the test allows that.
+struct Unsafe {
+    inner: Arc<dyn Journal>,
+    is_on_disk: Arc<AtomicBool>,
+}
+
+impl Journal for Unsafe {
+    fn append(&self, entry: JournalEntry<'_>) -> Result<(), StoreError> {
+        self.inner.append(entry)
+    }
+
+    fn sync(&self) -> Result<(), StoreError> {
+        if self.is_on_disk.load(Ordering::Acquire) {
+            return Ok(());
+        }
+        Err(StoreError::Failed("by the test".to_owned()))
+    }
+
+    fn is_durable_on_power_loss(&self) -> bool {
+        true
+    }
+
+    fn lag_ms(&self) -> u64 {
+        0
+    }
+}
+
+#[test]
+fn an_answer_is_kept_once_its_row_is_on_disk() {
+    let provider = FakeProvider::start(|request| {
+        if request.body.windows(8).any(|part| part == b"\"stream\"") {
+            return FakeReply::events(&[CHUNK, STOP, "[DONE]"]);
+        }
+        FakeReply::json(200, ANSWER)
+    });
+    let is_on_disk = Arc::new(AtomicBool::new(false));
+    let on_disk = Arc::clone(&is_on_disk);
+    let app = TestApp::start_with(&cached(&provider.url()), |inner| {
+        Arc::new(Unsafe { inner, is_on_disk: on_disk })
+    });
+    for ask in [STREAM, ASK] {
+        is_on_disk.store(false, Ordering::Release);
+        let refused = app.post(PATH, ask);
+        assert!(refused.text().contains("audit_unavailable"), "{}", refused.text());
+        is_on_disk.store(true, Ordering::Release);
+        let words =
+            [0; 2].map(|_| app.post(PATH, ask).header("x-tollbar-cache").map(str::to_owned));
+        assert_eq!(words.map(Option::unwrap), ["miss", "hit"]);
+    }
 }

@@ -282,6 +282,27 @@ fn a_kept_answer_serves_past_its_time_before_a_rule_does() {
 }
 
 #[test]
+fn a_stale_answer_that_calls_a_tool_is_not_given() {
+    let is_first = AtomicBool::new(true);
+    let provider = FakeProvider::start(move |_| {
+        if !is_first.swap(false, Ordering::Relaxed) {
+            return FakeReply::json(500, r#"{"error":{}}"#);
+        }
+        let call = r#""tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]"#;
+        let answer = format!(
+            r#"{{"id":"x","object":"chat.completion","created":1,"model":"gpt-x","choices":[{{"index":0,"message":{{"role":"assistant","content":null,{call}}},"finish_reason":"tool_calls"}}]}}"#
+        );
+        FakeReply::json(200, &answer)
+    });
+    let cache = "on_exhausted = [\"stale_cache\"]\ncache = { mode = \"on\", ttl = \"1ms\" }";
+    let app = with_last_rungs(&config(&provider.url()), cache);
+    assert!(app.post(CHAT, HELP).text().contains("tool_calls"));
+    assert_eq!(app.engine.cache_view().entries, 1);
+    let refused = after_its_time(&app, &TestRequest::post(CHAT, HELP));
+    assert_eq!((refused.status, refused.header("x-tollbar-degraded")), (502, None));
+}
+
+#[test]
 fn a_stale_answer_is_streamed_to_who_streams() {
     let (app, _provider) = answered_once("on_exhausted = [\"stale_cache\"]");
     let ask = HELP.replace("{\"model\"", "{\"stream\":true,\"model\"");

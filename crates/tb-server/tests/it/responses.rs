@@ -71,6 +71,64 @@ fn a_whole_answer_that_failed_is_passed_on_and_counted_as_failed() {
     assert_eq!(rows[0].error_code.as_deref(), Some("rate_limit_exceeded"));
 }
 
+/// A model `m` whose provider fails, so that the fallback model `n` answers.
+fn failing_over(up: &str, down: &str) -> String {
+    config(up)
+        + &format!(
+            r#"
+            [providers.down]
+            dialect = "openai"
+            base_url = "{down}"
+            [models.first]
+            targets = [{{ provider = "down", model = "x" }}]
+            fallbacks = ["m"]
+            retry = {{ attempts = 1 }}
+            "#
+        )
+}
+
+#[test]
+fn a_conversation_goes_on_with_the_fallback_model_that_began_it() {
+    let keeper = FakeProvider::start(|_| FakeReply::json(200, r#"{"id":"resp_1","output":[]}"#));
+    let down = FakeProvider::start(|_| FakeReply::json(500, "{}"));
+    let app = TestApp::start(&failing_over(&keeper.url(), &down.url()));
+    let begun = app.post("/v1/responses", r#"{"model":"first","input":"hi"}"#);
+    assert_eq!(begun.header("x-tollbar-degraded"), Some("fallback_model"));
+    let more = r#"{"model":"first","input":"more","previous_response_id":"resp_1"}"#;
+    for _ in 0..2 {
+        let response = app.post("/v1/responses", more);
+        assert_eq!(response.status, 200, "{}", response.text());
+        assert_eq!(response.header("x-tollbar-degraded"), Some("fallback_model"));
+        let rows = app.rows(&response);
+        assert_eq!((rows.len(), rows[0].provider.as_ref().unwrap().as_str()), (1, "up"));
+    }
+    assert_eq!((keeper.requests().len(), down.requests().len()), (3, 1), "nobody else is asked");
+    let strict = TestRequest::post("/v1/responses", more).header("x-tollbar-fallback", "off");
+    let response = app.send(&strict);
+    assert_eq!((response.status, response.error_code().as_str()), (404, "response_not_found"));
+}
+
+#[test]
+fn a_conversation_does_not_go_on_with_a_model_that_the_caller_may_not_call() {
+    let keeper = FakeProvider::start(|_| FakeReply::json(200, "{}"));
+    let down = FakeProvider::start(|_| FakeReply::json(500, "{}"));
+    let narrow = "[services.default]\npurposes = [\"general\"]\nmodels = [\"first\"]\n";
+    let text = format!("{}\n{narrow}", failing_over(&keeper.url(), &down.url()));
+    let app = TestApp::start(&text);
+    app.bind_response(ResponseBinding {
+        response_id: "resp_1".to_owned(),
+        service: ServiceName::from("default"),
+        provider: ProviderName::from("up"),
+        model: ModelName::from("m"),
+        key_index: 0,
+        created_at: Timestamp::from_unix_ms(0),
+    });
+    let more = r#"{"model":"first","input":"more","previous_response_id":"resp_1"}"#;
+    let response = app.post("/v1/responses", more);
+    assert_eq!((response.status, response.error_code().as_str()), (404, "response_not_found"));
+    assert!(keeper.requests().is_empty() && down.requests().is_empty());
+}
+
 #[test]
 fn what_cannot_be_kept_apart_is_refused() {
     let provider = FakeProvider::start(|_| FakeReply::json(200, "{}"));

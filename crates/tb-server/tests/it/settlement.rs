@@ -248,11 +248,11 @@ fn a_failed_attempt_stays_the_end_when_no_other_target_can_express_the_request()
     let last = rows.last().unwrap();
     assert_eq!((rows.len(), last.is_final, last.status), (3, true, 503));
     assert_eq!(rows[1].passed_over.as_deref(), Some("b/x=cannot_express"));
-    assert_eq!(last.passed_over.as_deref(), Some("a/x=attempts_spent"));
+    assert_eq!(last.passed_over.as_deref(), Some("|a/x=attempts_spent"));
 }
 
 #[test]
-fn after_several_tries_clients_are_told_not_to_try_again() {
+fn once_all_tries_are_spent_clients_are_told_not_to_try_again() {
     let first = FakeProvider::start(|_| FakeReply::json(500, "{}"));
     let busy = FakeProvider::start(|_| FakeReply::json(429, "{}"));
     let both = two(&first.url(), &busy.url());
@@ -263,7 +263,11 @@ fn after_several_tries_clients_are_told_not_to_try_again() {
     let app = TestApp::start(&once(&busy.url()));
     let response = app.post("/v1/chat/completions", ASK);
     assert_eq!((response.status, response.header("retry-after")), (429, Some("1")));
-    assert_eq!(response.header("x-should-retry"), None);
+    assert_eq!(response.header("x-should-retry"), Some("false"), "one try is all it had");
+    let refusing = FakeProvider::start(|_| FakeReply::json(400, "{}"));
+    let app = TestApp::start(&once(&refusing.url()));
+    let response = app.post("/v1/chat/completions", ASK);
+    assert_eq!((response.status, response.header("x-should-retry")), (400, None));
 }
 
 #[test]

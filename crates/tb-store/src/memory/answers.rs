@@ -17,10 +17,18 @@ impl AnswerStore for MemoryStore {
         Ok(())
     }
 
-    fn newest(&self, now: Timestamp, max_bytes: u64) -> Result<Vec<KeptAnswer>, StoreError> {
+    fn newest(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, [u8; 32])>,
+        max_bytes: u64,
+    ) -> Result<Vec<KeptAnswer>, StoreError> {
         let state = self.state();
-        let mut answers: Vec<_> =
-            state.answers.values().filter(|answer| answer.keep_until > now).collect();
+        let follows = |answer: &&KeptAnswer| {
+            answer.keep_until > now
+                && after.is_none_or(|after| (answer.stored_at, answer.key) < after)
+        };
+        let mut answers: Vec<_> = state.answers.values().filter(follows).collect();
         answers.sort_by_key(|answer| std::cmp::Reverse((answer.stored_at, answer.key)));
         let mut left = max_bytes;
         let fitting = answers.into_iter().map_while(|answer| {

@@ -60,14 +60,23 @@ impl AnswerStore for SqliteStore {
         })
     }
 
-    fn newest(&self, now: Timestamp, max_bytes: u64) -> Result<Vec<KeptAnswer>, StoreError> {
+    fn newest(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, [u8; 32])>,
+        max_bytes: u64,
+    ) -> Result<Vec<KeptAnswer>, StoreError> {
         self.read(&self.answer_reader, "read kept answers", |connection| {
-            // Along the index, row by row: a sort would read every answer before the first.
+            // Along the index, row by row: a sort would read every answer before the first. No
+            // key is greater than 33 bytes of ones.
+            let (ms, key) = after
+                .map_or((i64::MAX, [0xff; 33].to_vec()), |(at, key)| (at.unix_ms(), key.to_vec()));
             let mut statement = connection.prepare_cached(&format!(
                 "SELECT {COLUMNS}, bytes FROM answers INDEXED BY answers_by_age
-                 WHERE keep_until_ms > ?1 ORDER BY stored_ms DESC, key DESC"
+                 WHERE keep_until_ms > ?1 AND (stored_ms, key) < (?2, ?3)
+                 ORDER BY stored_ms DESC, key DESC"
             ))?;
-            let mut rows = statement.query([now.unix_ms()])?;
+            let mut rows = statement.query(params![now.unix_ms(), ms, key])?;
             let mut answers = Vec::new();
             let mut left = bounded(max_bytes);
             while let Some(row) = rows.next()? {

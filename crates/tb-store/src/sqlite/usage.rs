@@ -1,12 +1,15 @@
 //! Usage rows.
 
-use rusqlite::params;
+use std::ops::Range;
+
+use rusqlite::{Connection, params};
 use tb_core::ports::{StoreError, UsageQuery, UsageStore, UsageSum};
 use tb_core::{RequestId, Timestamp, UsageRow};
 
 use super::names::Texts;
 use super::row::{COLUMNS, INSERT, insert, read};
 use super::{SqliteStore, sums};
+use crate::pages;
 
 impl UsageStore for SqliteStore {
     fn append(&self, rows: &[UsageRow], checkpoint: u64) -> Result<(), StoreError> {
@@ -48,17 +51,31 @@ impl UsageStore for SqliteStore {
 
     fn recent(&self, before: Option<Timestamp>, limit: u32) -> Result<Vec<UsageRow>, StoreError> {
         self.read(&self.usage_reader, "read recent rows", |connection| {
-            let mut texts = Texts::new(connection);
-            let mut statement = connection.prepare_cached(&format!(
-                "SELECT {COLUMNS} FROM usage WHERE request_id < ?1 AND started_ms < ?2
-                 ORDER BY request_id DESC, attempt DESC LIMIT ?3"
-            ))?;
             let before = before.unwrap_or(Timestamp(i64::MAX));
-            let bounds = params![request_bound(before), before.unix_ms(), limit];
-            let rows = statement.query_map(bounds, |row| read(row, &mut texts))?;
-            rows.collect()
+            let mut rows = arrived(connection, Timestamp(0)..before, i64::from(limit) + 1)?;
+            let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+            match pages::end(&mut rows, limit) {
+                Some(ms) => arrived(connection, Timestamp(ms)..Timestamp(ms + 1), i64::MAX),
+                None => Ok(rows),
+            }
         })
     }
+}
+
+/// The newest rows of requests that arrived within `span`, newest first.
+fn arrived(
+    connection: &Connection,
+    span: Range<Timestamp>,
+    limit: i64,
+) -> rusqlite::Result<Vec<UsageRow>> {
+    let mut texts = Texts::new(connection);
+    let mut statement = connection.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM usage WHERE request_id >= ?1 AND request_id < ?2
+         ORDER BY request_id DESC, attempt DESC LIMIT ?3"
+    ))?;
+    let bounds = params![request_bound(span.start), request_bound(span.end), limit];
+    let rows = statement.query_map(bounds, |row| read(row, &mut texts))?;
+    rows.collect()
 }
 
 /// The smallest request id of a request that began at `moment`: no attempt begins before its

@@ -11,6 +11,7 @@ on_every_back_end!(
     replaces_an_answer_under_the_same_key,
     forgets_an_answer_at_its_end,
     gives_the_newest_up_to_the_bytes_asked_for,
+    gives_them_page_by_page,
     purges_what_fits_every_part_of_the_filter,
     takes_a_tag_for_a_tag_and_nothing_else,
     purges_everything_without_a_filter,
@@ -39,7 +40,7 @@ fn long(number: u16, bytes: usize) -> KeptAnswer {
 
 /// The numbers of all answers that are there, newest first.
 fn numbers(stores: &Stores) -> Vec<i64> {
-    let answers = stores.answers.newest(Timestamp(i64::MIN), u64::MAX).unwrap();
+    let answers = stores.answers.newest(Timestamp(i64::MIN), None, u64::MAX).unwrap();
     answers.iter().map(|answer| answer.stored_at.unix_ms()).collect()
 }
 
@@ -75,7 +76,7 @@ fn replaces_an_answer_under_the_same_key(stores: &Stores) {
     stores.answers.keep(&[answer(1), again.clone()]).unwrap();
     assert_eq!(stores.answers.kept(&again.key, Timestamp(0)).unwrap(), Some(again));
     assert_eq!(numbers(stores), [9, 2]);
-    assert_eq!(stores.answers.newest(Timestamp(0), 76).unwrap(), []);
+    assert_eq!(stores.answers.newest(Timestamp(0), None, 76).unwrap(), []);
     assert_eq!(
         purge(stores, &AnswerFilter { tag: Some("faq".to_owned()), ..AnswerFilter::default() }),
         1
@@ -87,7 +88,7 @@ fn forgets_an_answer_at_its_end(stores: &Stores) {
     stores.answers.keep(&[answer(1), answer(2)]).unwrap();
     let at = |ms| {
         let one = stores.answers.kept(&answer(1).key, Timestamp(ms)).unwrap().is_some();
-        (one, stores.answers.newest(Timestamp(ms), u64::MAX).unwrap().len())
+        (one, stores.answers.newest(Timestamp(ms), None, u64::MAX).unwrap().len())
     };
     assert_eq!(at(1_000), (true, 2));
     assert_eq!(at(1_001), (false, 1));
@@ -98,7 +99,7 @@ fn gives_the_newest_up_to_the_bytes_asked_for(stores: &Stores) {
     let answers = [long(3, 10), long(1, 10), long(4, 30), long(2, 1), long(5, 10)];
     stores.answers.keep(&answers).unwrap();
     let within = |bytes| {
-        let newest = stores.answers.newest(Timestamp(0), bytes).unwrap();
+        let newest = stores.answers.newest(Timestamp(0), None, bytes).unwrap();
         newest.iter().map(|answer| answer.stored_at.unix_ms()).collect::<Vec<_>>()
     };
     assert_eq!(within(9), [0; 0]);
@@ -110,12 +111,31 @@ fn gives_the_newest_up_to_the_bytes_asked_for(stores: &Stores) {
     // What ended does not count.
     let ended = KeptAnswer { keep_until: Timestamp(7), ..long(6, 1_000) };
     stores.answers.keep(&[ended]).unwrap();
-    let newest = stores.answers.newest(Timestamp(7), 10).unwrap();
+    let newest = stores.answers.newest(Timestamp(7), None, 10).unwrap();
     assert_eq!(newest, [long(5, 10)]);
     // Of the same moment, the order does not depend on the back end.
     let (one, two) = (answer(100), KeptAnswer { stored_at: Timestamp(100), ..answer(101) });
     stores.answers.keep(&[two.clone(), one.clone()]).unwrap();
-    assert_eq!(stores.answers.newest(Timestamp(0), 20).unwrap(), [two, one]);
+    assert_eq!(stores.answers.newest(Timestamp(0), None, 20).unwrap(), [two, one]);
+}
+
+fn gives_them_page_by_page(stores: &Stores) {
+    let same = KeptAnswer { stored_at: Timestamp(2), ..answer(9) };
+    stores.answers.keep(&[answer(1), answer(2), same, answer(3), answer(4)]).unwrap();
+    let all = stores.answers.newest(Timestamp(0), None, u64::MAX).unwrap();
+    let longest = all.iter().map(|answer| answer.sealed.len()).max().unwrap();
+    let (mut pages, mut after) = (Vec::new(), None);
+    loop {
+        let page = stores
+            .answers
+            .newest(Timestamp(0), after, u64::try_from(longest).unwrap() * 2)
+            .unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.stored_at, last.key));
+        pages.push(page);
+    }
+    assert!(pages.len() > 1);
+    assert_eq!(pages.concat(), all);
 }
 
 fn purges_what_fits_every_part_of_the_filter(stores: &Stores) {

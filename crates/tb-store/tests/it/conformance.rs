@@ -50,6 +50,7 @@ on_every_back_end!(
     survives_hostile_counts,
     orders_days_by_time_and_the_rest_by_cost,
     lists_recent_rows_newest_first,
+    pages_of_recent_rows_lose_no_row_of_a_request,
     gives_back_keys,
     refuses_a_key_id_twice,
     keeps_the_first_revocation,
@@ -306,6 +307,36 @@ fn lists_recent_rows_newest_first(stores: &Stores) {
     let older = stores.usage.recent(Some(Timestamp(8)), 100).unwrap();
     assert_eq!(older.len(), 7);
     assert_eq!(older[0], row(7, 1));
+}
+
+fn pages_of_recent_rows_lose_no_row_of_a_request(stores: &Stores) {
+    let mut rows: Vec<UsageRow> = Vec::new();
+    for number in 1..=40_u64 {
+        for attempt in 1..=u32::try_from(number % 4).unwrap() + 1 {
+            // Later attempts begin when later requests have arrived already; requests come in
+            // twos and more in a millisecond.
+            let started_at = Timestamp(i64::try_from(number / 3).unwrap() + 5 * i64::from(attempt));
+            let arrived_at = Timestamp(i64::try_from(number / 3).unwrap());
+            let request_id = RequestId::new(arrived_at, u128::from(number));
+            rows.push(UsageRow { request_id, started_at, ..row(number, attempt) });
+        }
+    }
+    stores.usage.append(&rows, 1).unwrap();
+    rows.sort_by_key(|row| std::cmp::Reverse((row.request_id, row.attempt)));
+    for limit in [1, 2, 7, 11, 50, 1_000] {
+        let (mut before, mut read, mut pages) = (None, Vec::new(), 0);
+        loop {
+            let page = stores.usage.recent(before, limit).unwrap();
+            let Some(last) = page.last() else { break };
+            before = Some(Timestamp(last.request_id.unix_ms()));
+            read.extend(page);
+            pages += 1;
+        }
+        assert_eq!(read, rows, "limit {limit}");
+        assert!(pages > 1 || limit == 1_000);
+    }
+    let later = stores.usage.recent(Some(Timestamp(2)), 1_000).unwrap();
+    assert!(later.iter().any(|row| row.started_at > Timestamp(2)), "it is arrival that counts");
 }
 
 fn gives_back_keys(stores: &Stores) {

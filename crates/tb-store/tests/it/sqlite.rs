@@ -38,7 +38,7 @@ fn keeps_everything_over_a_restart() {
     assert_eq!(store.checkpoint().unwrap(), 42);
     assert_eq!(store.recent(None, 9).unwrap(), [row(2, 1), row(1, 1)]);
     assert!(store.binding(&"bot".into(), "r").unwrap().is_some());
-    assert_eq!(store.newest(Timestamp(1), 2).unwrap(), [answer]);
+    assert_eq!(store.newest(Timestamp(1), None, 2).unwrap(), [answer]);
 }
 
 #[test]

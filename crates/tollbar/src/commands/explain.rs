@@ -14,7 +14,7 @@ use crate::output::{Format, Rows};
 use crate::storage;
 
 /// The columns of the machines' formats.
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "attempt",
     "rung",
     "target",
@@ -22,6 +22,7 @@ const COLUMNS: [&str; 12] = [
     "waited_ms",
     "key_index",
     "passed_over",
+    "passed_over_after",
     "outcome",
     "status",
     "duration_ms",
@@ -58,7 +59,7 @@ pub(super) fn run(
 fn print(steps: &[LadderStep], format: Format) -> anyhow::Result<ExitCode> {
     let mut table = Rows::new(COLUMNS.to_vec());
     if format == Format::Table {
-        table = Rows::new(vec!["step", "rung", "what happened", "passed over"]);
+        table = Rows::new(vec!["step", "rung", "what happened", "passed over", "then"]);
     }
     for (step, number) in steps.iter().zip(1..) {
         table.push(if format == Format::Table { people(step, number) } else { machines(step) });
@@ -68,7 +69,13 @@ fn print(steps: &[LadderStep], format: Format) -> anyhow::Result<ExitCode> {
 }
 
 fn people(step: &LadderStep, number: u32) -> Vec<Value> {
-    vec![json!(number), json!(step.rung), json!(step.sentence), json!(step.passed_over)]
+    vec![
+        json!(number),
+        json!(step.rung),
+        json!(step.sentence),
+        json!(step.passed_over),
+        json!(step.passed_over_after),
+    ]
 }
 
 fn machines(step: &LadderStep) -> Vec<Value> {
@@ -80,6 +87,7 @@ fn machines(step: &LadderStep) -> Vec<Value> {
         json!(step.waited_ms),
         json!(step.key_index),
         json!(step.passed_over),
+        json!(step.passed_over_after),
         json!(step.outcome),
         json!(step.status),
         json!(step.duration_ms),

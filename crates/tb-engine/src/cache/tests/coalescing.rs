@@ -103,14 +103,96 @@ async fn after_an_answer_that_cannot_be_shared_all_ask_at_once() {
     assert!(took < Duration::from_millis(2_500), "one after another: {took:?}");
 }
 
+/// Thirty seconds for everything; the provider answers after `latency`.
+fn patient(latency: &str) -> String {
+    on().replace("[models.m]", "[models.m]\ndeadline = \"30s\"\nfirst_byte_timeout = \"29s\"")
+        .replace("[providers.sim]", &format!("[providers.sim]\nlatency = \"{latency}\""))
+}
+
+/// Sends; also how long it took, in seconds.
+async fn timed(gateway: &Gateway, ask: &Ask) -> (Got, u64) {
+    let began = tokio::time::Instant::now();
+    let got = gateway.send(ask).await;
+    (got, began.elapsed().as_secs())
+}
+
 #[tokio::test(start_paused = true)]
-async fn a_waiter_goes_alone_after_half_of_its_time() {
-    let gateway = Gateway::start(&on());
-    let slow = Ask::chat("[[delay_ms:3000]] hello", "");
-    let hasty = slow.clone().header("x-tollbar-timeout-ms", "4000");
-    let (first, second) = tokio::join!(gateway.send(&slow), gateway.send(&hasty));
-    assert_eq!((first.status, gateway.sent()), (200, 2));
-    assert_ne!(second.cache(), "hit");
+async fn a_waiter_that_asks_too_takes_the_answer_that_comes_first() {
+    let gateway = Gateway::start(&patient("20s"));
+    let ask = Ask::chat("hello", "");
+    let (leader, waiter) = tokio::join!(timed(&gateway, &ask), timed(&gateway, &ask));
+    assert_eq!((leader.0.status, leader.1), (200, 20));
+    assert_eq!((waiter.0.status, waiter.1, waiter.0.cache()), (200, 20, "hit"));
+    assert_eq!(gateway.sent(), 2, "nothing was known of the provider: it asked after 7.5 s");
+    let rows = gateway.written.rows.lock().unwrap().clone();
+    let asked = rows.iter().find(|row| !row.is_final).unwrap();
+    assert_eq!(asked.error_code.as_deref(), Some("overtaken"));
+    assert!(asked.waited_ms >= 7_500 && asked.overhead_us < 1_000_000, "{asked:?}");
+    let own: Vec<_> = rows.iter().filter(|row| row.request_id == asked.request_id).collect();
+    assert_eq!((own.len(), own[1].rung, own[1].is_final), (2, tb_core::Rung::Cache, true));
+    assert!(gateway.metric(r#"tollbar_cache_requests_total{result="coalesced"} 1"#));
+    assert!(gateway.metric(r#"tollbar_cache_requests_total{result="miss"} 1"#));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_is_not_silent_until_anothers_end() {
+    let gateway = Gateway::start(&patient("20s"));
+    let ask = Ask::chat("[[chunks:5]]", r#""stream":true,"#);
+    let (leader, waiter) = tokio::join!(timed(&gateway, &ask), timed(&gateway, &ask));
+    assert_eq!((leader.0.status, waiter.0.status), (200, 200));
+    assert!(leader.1 == 20 && waiter.1 <= 22, "{waiter:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_leader_that_hangs_is_not_waited_for() {
+    // Where nothing is usual yet a quarter of the time is; then three times the usual.
+    for (known, expected_s) in [(false, 8), (true, 3)] {
+        let gateway = Gateway::start(&patient("1s"));
+        if known {
+            gateway.send(&Ask::chat("something else", "")).await;
+        }
+        gateway.apply(&patient("1h"));
+        let ask = Ask::chat("hello", "");
+        let later = async {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            gateway.apply(&patient("1s"));
+            let waiters = tokio::join!(timed(&gateway, &ask), timed(&gateway, &ask));
+            (waiters, gateway.sent())
+        };
+        let (leader, ((one, two), sent)) = tokio::join!(gateway.send(&ask), later);
+        assert_eq!((leader.status, one.0.status, two.0.status), (504, 200, 200));
+        assert_eq!((one.1, two.1), (expected_s, expected_s));
+        assert_eq!(sent - usize::from(known), 2, "the leader and one of the waiters");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_reaches_all_who_wait_for_one_that_hangs() {
+    let gateway = Gateway::start(&patient("1h"));
+    let ask = Ask::chat("hello", "");
+    let after = |ms| {
+        let (gateway, ask) = (&gateway, &ask);
+        async move {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            gateway.apply(&patient("1s"));
+            timed(gateway, ask).await
+        }
+    };
+    let (leader, first, second) = tokio::join!(gateway.send(&ask), after(1), after(4_000));
+    assert_eq!((leader.status, first.1), (504, 8));
+    assert_eq!((second.0.cache(), second.1), ("hit", 4), "it did not ask");
+    assert_eq!(gateway.sent(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_waiter_has_time_left_when_the_leader_leaves_late() {
+    let gateway = Gateway::start(&patient("12s"));
+    gateway.send(&Ask::chat("something else", "")).await;
+    let ask = Ask::chat("hello", "");
+    let leader = tokio::time::timeout(Duration::from_secs(11), gateway.send(&ask));
+    let (left, waiter) = tokio::join!(leader, timed(&gateway, &ask));
+    assert!(left.is_err());
+    assert_eq!((waiter.0.status, waiter.1), (200, 23));
 }
 
 #[tokio::test(start_paused = true)]
@@ -160,7 +242,7 @@ async fn run(flights: Arc<Flights>, key: [u8; 32], plan: Plan) {
     tokio::time::sleep(Duration::from_millis(plan.comes)).await;
     let lead = match flights.join(key) {
         Place::Leads(lead) => Some(lead),
-        Place::Waits(turn) => {
+        Place::Waits(turn, _) => {
             match tokio::time::timeout(Duration::from_millis(plan.patience), turn).await {
                 Ok(Ok(Turn::Lead(lead))) => Some(lead),
                 Ok(Ok(Turn::Kept(_) | Turn::Alone)) | Err(_) => None,
@@ -227,8 +309,8 @@ fn leads_survive_races_between_threads() {
                             Place::Leads(lead) if round % 3 == 0 => lead.release(),
                             Place::Leads(lead) => drop(lead),
                             // Leaves at once, or waits for as long as it takes.
-                            Place::Waits(turn) if (round + thread) % 2 == 0 => drop(turn),
-                            Place::Waits(turn) => {
+                            Place::Waits(turn, _) if (round + thread) % 2 == 0 => drop(turn),
+                            Place::Waits(turn, _) => {
                                 turn.await.expect("a waiter was forgotten");
                             }
                         }

@@ -87,12 +87,25 @@ impl AnswerStore for Written {
         Ok(())
     }
 
-    fn newest(&self, now: Timestamp, _: u64) -> Result<Vec<KeptAnswer>, StoreError> {
+    /// One a page, whatever the bytes.
+    fn newest(
+        &self,
+        now: Timestamp,
+        after: Option<(Timestamp, [u8; 32])>,
+        _: u64,
+    ) -> Result<Vec<KeptAnswer>, StoreError> {
         let own = self.answers.lock().unwrap();
-        let mut newest: Vec<_> =
-            own.values().filter(|answer| answer.keep_until > now).cloned().collect();
-        newest.sort_by_key(|answer| std::cmp::Reverse(answer.stored_at));
-        Ok(newest)
+        let place = |answer: &KeptAnswer| (answer.stored_at, answer.key);
+        let follows = |answer: &&KeptAnswer| {
+            answer.keep_until > now && after.is_none_or(|after| place(answer) < after)
+        };
+        Ok(own
+            .values()
+            .filter(follows)
+            .max_by_key(|answer| place(answer))
+            .cloned()
+            .into_iter()
+            .collect())
     }
 
     fn kept(&self, key: &[u8; 32], now: Timestamp) -> Result<Option<KeptAnswer>, StoreError> {

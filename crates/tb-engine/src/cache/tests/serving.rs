@@ -17,7 +17,7 @@ async fn the_same_request_is_answered_once_by_the_provider() {
     gateway.clock.advance_s(7);
     let same = Ask::new(
         Surface::ChatCompletions,
-        r#"{"messages":[{"content":"h\u0065llo","role":"user"}],"user":"x","model":"m","temperature":1}"#,
+        r#"{"messages":[{ "role":"user","content":"h\u0065llo"}],"user":"x","model":"m","temperature":1}"#,
     );
     let second = gateway.send(&same).await;
     assert_eq!((second.status, second.cache(), &second.body), (200, "hit", &first.body));

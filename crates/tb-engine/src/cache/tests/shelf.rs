@@ -3,6 +3,7 @@
 use std::sync::{Arc, Barrier};
 
 use tb_config::CacheLimits;
+use tb_core::Clock;
 use tb_core::ports::AnswerFilter;
 
 use super::entry;
@@ -52,4 +53,31 @@ fn a_purge_at_the_same_moment_leaves_nothing_of_before() {
         });
         assert!(shelf.memory.get(&[1; 32], shelf.clock.now()).is_none());
     }
+}
+
+#[test]
+fn the_newest_are_loaded_as_far_as_there_is_room() {
+    let written = Arc::<Written>::default();
+    let clock = Arc::new(SetClock::default());
+    let room = u64::try_from(entry(clock.now()).bytes()).unwrap() * 5 / 2;
+    let limits =
+        |memory_bytes| CacheLimits { memory_bytes, disk_bytes: 1 << 20, entry_bytes: 1 << 16 };
+    let shelf = |bytes| {
+        let store = Arc::clone(&written);
+        Shelf::new(limits(bytes), store, &[3; 32], Arc::clone(&clock) as _)
+    };
+    let first = shelf(1 << 20);
+    for key in [1, 2, 3, 4] {
+        first.write(&[waiting(&first, key)]).unwrap();
+        clock.advance_s(1);
+    }
+    let loaded = |bytes| {
+        let next = shelf(bytes);
+        let number = next.load(|| false).unwrap();
+        let there = |key: u8| next.memory.get(&[key; 32], clock.now()).is_some();
+        (number, [1, 2, 3, 4].map(there))
+    };
+    assert_eq!(loaded(1 << 20), (4, [true; 4]));
+    assert_eq!(loaded(room), (2, [false, false, true, true]));
+    assert_eq!(shelf(room).load(|| true).unwrap(), 0);
 }

@@ -5,7 +5,7 @@ use tb_core::key_pool::KeyChoice;
 use tb_providers::{Call, EncodeError, Endpoint, ErrorClass, WireRequest, dialect};
 
 use super::failure::Failure;
-use crate::health::{DISABLED_MS, Sight};
+use crate::health::{Passage, Sight};
 use crate::ladder::{Fault, Look, Moment, Try};
 use crate::request::RequestHead;
 use crate::stages::route::{Plan, PlannedTarget};
@@ -20,6 +20,13 @@ pub(super) struct Asked {
     pub(super) planned: PlannedTarget,
 }
 
+/// An attempt that may be made now.
+pub(super) struct Entered {
+    pub(super) asked: Asked,
+    pub(super) wire: WireRequest,
+    pub(super) passage: Passage,
+}
+
 /// How a target looks at this moment, to be asked with another key than `tried`. Before the
 /// first attempt only its breaker and its keys matter.
 pub(super) fn look(
@@ -29,18 +36,18 @@ pub(super) fn look(
     (number, tried): (usize, &[u32]),
 ) -> Look {
     let now_ms = moment.now_ms;
-    let Some(PlannedTarget { target, .. }) = plan.target(number) else {
+    let Some(planned) = plan.target(number) else {
         let key = KeyChoice::Dead;
         return Look { closed_until_ms: None, key, has_budget: false, usual_ms: 0 };
     };
     let Sight { closed_until_ms, has_budget, usual_ms } = if is_first {
-        target.health.glance(now_ms)
+        planned.target.health.glance(now_ms)
     } else {
-        target.health.sight(now_ms, plan.fresh.scrubbed.composed.stream)
+        planned.target.health.sight(now_ms, plan.fresh.scrubbed.composed.stream)
     };
     let key = match plan.key_index {
         Some(index) => KeyChoice::Ready(index),
-        None => target.keys.choose(target.model.as_str(), now_ms, moment.roll, tried),
+        None => planned.key(now_ms, moment.roll, tried),
     };
     Look { closed_until_ms, key, has_budget, usual_ms }
 }
@@ -74,15 +81,13 @@ impl Asked {
     /// Tells the provider's keys what the failure says of the one that was used.
     pub(super) fn note_key(&self, failure: &Failure, now_ms: u64) {
         let PlannedTarget { model, target } = &self.planned;
-        let (keys, name, key) = (&target.keys, target.model.as_str(), self.step.key);
+        let (keys, name, key) = (&target.keys, self.planned.pool_name(), self.step.key);
         match failure.class() {
             Some(ErrorClass::RateLimit) => {
                 keys.cool(key, name, now_ms, failure.retry_after_ms());
             }
             // Whoever names a model that the key may not use must not take the key from others.
-            Some(ErrorClass::BadCredentials) if failure.status() == 403 && !model.configured => {
-                keys.cool(key, name, now_ms, Some(DISABLED_MS));
-            }
+            Some(ErrorClass::BadCredentials) if failure.is_forbidden() && !model.configured => {}
             Some(ErrorClass::BadCredentials) => keys.disable(key, now_ms, "credentials"),
             Some(ErrorClass::QuotaExhausted) => keys.disable(key, now_ms, "quota"),
             _ => {}

@@ -12,6 +12,7 @@ use tb_providers::{AnswerShape, Decoded, ErrorClass, UpstreamError, WireRequest,
 use super::failure::Failure;
 use super::limits::{Awaited, Limits};
 use super::start_up::StartUp;
+use crate::admission::MemoryHold;
 use crate::client::{Place, SendFailure, Upstream, UpstreamBody};
 use crate::clock;
 use crate::engine::Engine;
@@ -23,7 +24,7 @@ use crate::stages::deliver::Content;
 /// The largest whole answer: embeddings of 2,048 inputs and a few images fit.
 const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
 
-/// Of an error answer only the beginning is read.
+/// Of an error answer only the beginning is read. It is part of what every request holds.
 const MAX_ERROR_BYTES: usize = 64 * 1024;
 
 /// An error answer must arrive in this time once its head is there.
@@ -128,15 +129,19 @@ impl Attempt<'_> {
             return Ok((Content::Events(Box::new(opened)), at));
         }
         if json && !self.stream {
-            let bytes = self.whole((&mut body, status), MAX_ANSWER_BYTES).await?;
-            return Ok((Content::Whole(self.decode(headers, &bytes)?), clock::now()));
+            let mut memory = settlement.memory();
+            let room = (MAX_ANSWER_BYTES, Some(&mut memory));
+            let bytes = self.whole((&mut body, status), room).await?;
+            let content = Content::Whole(self.decode(headers, &bytes)?);
+            settlement.hold_answer(memory);
+            return Ok((content, clock::now()));
         }
         if passes_bytes(self.shape.surface) && !content_type.starts_with("text/html") {
             let first = self.limits.next(&mut body, Awaited::First, status).await?;
             return Ok((Content::Passed(first.unwrap_or_default(), body), clock::now()));
         }
         if json {
-            let bytes = self.whole((&mut body, status), MAX_ERROR_BYTES).await?;
+            let bytes = self.whole((&mut body, status), (MAX_ERROR_BYTES, None)).await?;
             return Err(self.told(headers, &bytes, NOT_A_STREAM));
         }
         let problem = if self.stream { NOT_A_STREAM } else { NOT_JSON };
@@ -157,14 +162,21 @@ impl Attempt<'_> {
         Unusable::Malformed(problem)
     }
 
-    /// Reads a whole body; an answer in one piece is not copied.
+    /// Reads a whole body, within a limit and the memory that there is for it; an answer in one
+    /// piece is not copied.
     async fn whole(
         &self,
         (body, status): (&mut UpstreamBody, u16),
-        limit: usize,
+        (limit, mut memory): (usize, Option<&mut MemoryHold>),
     ) -> Result<Bytes, Unusable> {
         let mut read = Collected::default();
         while let Some(piece) = self.limits.next(body, Awaited::More, status).await? {
+            if let Some(memory) = &mut memory
+                && !memory.grow(piece.len())
+            {
+                let reached = self.engine.shared.admission.memory_reached(memory);
+                return Err(Failure::NoMemory(reached, status).into());
+            }
             read.push(piece, limit).map_err(Unusable::Malformed)?;
         }
         Ok(read.into_bytes())
@@ -179,7 +191,7 @@ impl Attempt<'_> {
         let due = self.limits.deadline.min(clock::now() + ERROR_TIMEOUT);
         let limits = Limits { deadline: due, ..self.limits };
         let patient = Attempt { limits, ..*self };
-        let body = patient.whole((&mut body, status), MAX_ERROR_BYTES).await;
+        let body = patient.whole((&mut body, status), (MAX_ERROR_BYTES, None)).await;
         let body = body.unwrap_or_default();
         Box::new(dialect(self.target.provider.dialect).classify(status, headers, &body))
     }

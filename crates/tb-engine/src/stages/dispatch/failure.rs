@@ -6,10 +6,11 @@ use tb_core::EndReason;
 use tb_core::breaker::Verdict;
 use tb_providers::{ErrorClass, UpstreamError};
 
+use crate::admission::LimitReached;
 use crate::attempts::Ended;
 use crate::client::SendFailure;
 use crate::ladder::Fault;
-use crate::refusal::{Refusal, class_label};
+use crate::refusal::{Refusal, class_label, verdict};
 use crate::settlement::AttemptEnd;
 use crate::stages::route::Descent;
 
@@ -26,6 +27,8 @@ pub(super) enum Failure {
     Idle(u16),
     /// The request's deadline passed; with the provider's status, 0 when none came.
     Deadline(u16),
+    /// The gateway has no memory for the answer, which had this status.
+    NoMemory(Box<LimitReached>, u16),
     /// The provider's error, with the status that it came with: what the client is told of
     /// a malformed answer is another one.
     Provider(Box<UpstreamError>, u16),
@@ -50,6 +53,7 @@ impl Failure {
             | Self::FirstByte(status)
             | Self::Idle(status)
             | Self::Deadline(status)
+            | Self::NoMemory(_, status)
             | Self::Provider(_, status) => *status,
             Self::Send(_) => 0,
         }
@@ -64,6 +68,7 @@ impl Failure {
             Self::FirstByte(_) => "first_byte_timeout",
             Self::Idle(_) => "idle_timeout",
             Self::Deadline(_) => "deadline",
+            Self::NoMemory(..) => "no_memory",
             Self::Provider(error, _) => class_label(error.class),
         }
     }
@@ -89,18 +94,26 @@ impl Failure {
         }
     }
 
-    /// The end of the attempt in the account. `is_hurried`: a deadline of the caller's own says
-    /// nothing of the target.
-    pub(super) fn end(&self, is_hurried: bool) -> AttemptEnd {
+    /// Whether the provider says that the key may not do this.
+    pub(super) fn is_forbidden(&self) -> bool {
+        matches!(self, Self::Provider(error, _) if error.status == 403)
+    }
+
+    /// The end of the attempt in the account. A deadline says something of the target only if
+    /// it `had_time` to answer.
+    pub(super) fn end(&self, had_time: bool) -> AttemptEnd {
         let reason = match self {
             Self::FirstByte(_)
             | Self::Idle(_)
             | Self::Deadline(_)
             | Self::Send(SendFailure::ConnectTimeout) => EndReason::Timeout,
+            Self::NoMemory(..) => EndReason::Limit,
             _ => EndReason::UpstreamError,
         };
         let verdict = match self {
-            Self::Deadline(_) if is_hurried => Verdict::Neutral,
+            Self::Deadline(_) if !had_time => Verdict::Neutral,
+            // The target did its part.
+            Self::NoMemory(..) => Verdict::Neutral,
             Self::Provider(error, _) => verdict(error.class),
             _ => Verdict::Failure,
         };
@@ -111,6 +124,10 @@ impl Failure {
     /// fault, its own model might have answered.
     pub(super) fn fault(&self, on_first_rung: bool) -> Fault {
         let wait_ms = self.retry_after_ms().unwrap_or(0);
+        if matches!(self, Self::NoMemory(..)) {
+            // Another target's answer would need as much.
+            return Fault::Callers;
+        }
         let Some(class) = self.class() else { return Fault::Passing(wait_ms) };
         match class {
             ErrorClass::RateLimit => Fault::Throttled,
@@ -150,6 +167,7 @@ impl Failure {
             }
             Self::Idle(_) => Refusal::Deadline("The provider was silent for too long."),
             Self::Send(_) | Self::BrokeOff(_) => exhausted(trace),
+            Self::NoMemory(reached, _) => Refusal::LimitReached(reached),
             Self::Provider(mut error, _) => match error.class {
                 ErrorClass::RateLimit => {
                     error.retry_after_ms = retry_after_ms.or(error.retry_after_ms);
@@ -169,24 +187,6 @@ impl Failure {
     }
 }
 
-/// What a class of provider errors says of a target's health.
-pub(crate) const fn verdict(class: ErrorClass) -> Verdict {
-    match class {
-        ErrorClass::Overloaded | ErrorClass::ServerError | ErrorClass::Malformed => {
-            Verdict::Failure
-        }
-        // Keys have a state of their own, and a missing model is the configuration's matter,
-        // or that of the caller who named it.
-        ErrorClass::RateLimit
-        | ErrorClass::QuotaExhausted
-        | ErrorClass::BadCredentials
-        | ErrorClass::ModelNotFound => Verdict::Neutral,
-        ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest => {
-            Verdict::Success
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -198,10 +198,10 @@ mod tests {
         let words = ["connect_timeout", "first_byte_timeout", "idle_timeout", "deadline"];
         for (failure, word) in [connect, first, idle, late].into_iter().zip(words) {
             assert_eq!((failure.label(), failure.ended()), (word, Ended::Word(word)));
-            assert_eq!(failure.end(false).reason, EndReason::Timeout);
-            assert_eq!(failure.end(false).verdict, Verdict::Failure);
+            assert_eq!(failure.end(true).reason, EndReason::Timeout);
+            assert_eq!(failure.end(true).verdict, Verdict::Failure);
             assert_eq!(failure.fault(true), Fault::Passing(0));
         }
-        assert_eq!(Failure::Deadline(0).end(true).verdict, Verdict::Neutral);
+        assert_eq!(Failure::Deadline(0).end(false).verdict, Verdict::Neutral);
     }
 }

@@ -9,11 +9,12 @@ use tb_core::breaker::Verdict;
 use tb_providers::{StreamDecoder, UpstreamError};
 use tokio::time::sleep_until;
 
-use super::failure::{Failure, verdict};
+use super::failure::Failure;
 use super::limits::{Awaited, Limits};
 use crate::client::UpstreamBody;
 use crate::clock;
 use crate::engine::Shared;
+use crate::refusal::verdict;
 use crate::settlement::Settlement;
 use crate::stream::{Opened, Terminal, is_terminal, of_response_event};
 
@@ -67,6 +68,7 @@ impl StartUp {
         shared: &Shared,
         settlement: &mut Settlement,
     ) -> Result<(Opened, Instant), Failure> {
+        let mut memory = settlement.memory();
         loop {
             let awaited = if self.begun.is_none() { Awaited::First } else { Awaited::More };
             let window = self.begun.map(|begun| (begun + MAX_TIME).into());
@@ -86,6 +88,10 @@ impl StartUp {
             self.heard = clock::now();
             self.begun.get_or_insert(self.heard);
             self.bytes = self.bytes.saturating_add(piece.len());
+            if !memory.grow(piece.len()) {
+                let reached = shared.admission.memory_reached(&memory);
+                return Err(Failure::NoMemory(reached, self.status));
+            }
             let taken = self.decoder.push(&piece, &mut self.events);
             if let Err(error) = taken
                 && !self.is_over()
@@ -129,10 +135,11 @@ impl StartUp {
         (Opened { body, decoder, events, is_ended, heard }, begun.unwrap_or(heard))
     }
 
+    /// The provider accepted the request and failed then: that is accounted as it is in the
+    /// middle of a stream, with the status that it came with.
     fn told(&self, error: UpstreamError, settlement: &mut Settlement) -> Failure {
         settlement.note_facts(self.decoder.facts());
-        let status = error.status;
-        Failure::Provider(Box::new(error), status)
+        Failure::Provider(Box::new(error), self.status)
     }
 }
 

@@ -4,26 +4,30 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use tb_config::Model;
 use tb_core::{Cause, Rung, Surface};
-use tb_providers::{AnswerShape, EncodeError, WireRequest};
+use tb_providers::{AnswerShape, EncodeError};
 
-use super::asked::{Asked, encode, look, with_one_key};
+use super::asked::{Asked, Entered, encode, look, with_one_key};
 use super::attempt::{Attempt, Received};
 use super::failure::Failure;
 use super::limits::Limits;
 use crate::attempts::{Attempts, Ended};
 use crate::clock;
 use crate::engine::Engine;
-use crate::health::Entry;
+use crate::health::{Barred, Entry, Passage};
 use crate::ladder::{Fault, GiveUp, Ladder, Moment, Next, Reason, Try};
 use crate::refusal::{Refusal, Refused};
 use crate::request::RequestHead;
-use crate::runtime::RunningModel;
+use crate::runtime::{RunningModel, RunningTarget};
 use crate::settlement::Settlement;
 use crate::settlement::row::Step;
 use crate::stages::deliver::ProviderAnswer;
 use crate::stages::route::{Descent, Plan, PlannedTarget};
 use crate::stream::Binder;
+
+/// So many times the usual time is much longer than a target needs.
+const MUCH_LONGER: u32 = 3;
 
 /// The way of one request.
 pub(super) struct Walk<'a> {
@@ -92,9 +96,11 @@ impl<'a> Walk<'a> {
 
     /// Makes the request for a step and takes what the step costs; `None` when the target
     /// cannot be asked after all, so that something else comes next.
-    pub(super) fn enter(&mut self, step: Try) -> Option<(Asked, WireRequest)> {
-        self.waited_ms = self.waited_ms.saturating_add(step.wait_ms);
-        let planned = self.plan.target(step.target)?.clone();
+    pub(super) fn enter(&mut self, step: Try) -> Option<Entered> {
+        let Some(planned) = self.plan.target(step.target).cloned() else {
+            self.ladder.cannot_express(step.target);
+            return None;
+        };
         let wire = match encode(self.head, &self.plan, &planned, step.key) {
             Ok(wire) => wire,
             Err(error) => {
@@ -110,14 +116,30 @@ impl<'a> Walk<'a> {
             (false, false) => Entry::AgainNonetheless,
         };
         let now_ms = self.engine.shared.health.now_ms();
-        let may = planned.target.health.enter(now_ms, entry);
-        may.then_some((Asked { step, planned }, wire))
+        match planned.target.health.enter(now_ms, entry) {
+            Ok(passage) => Some(Entered { asked: Asked { step, planned }, wire, passage }),
+            Err(barred) => {
+                let reason = match barred {
+                    Barred::Breaker => Reason::BreakerOpen,
+                    Barred::Budget => Reason::NoBudget,
+                };
+                self.ladder.refused(step.target, reason);
+                None
+            }
+        }
+    }
+
+    /// Notes that a step was waited for; what comes next is decided again.
+    pub(super) fn waited(&mut self, step: &Try) {
+        self.waited_ms = self.waited_ms.saturating_add(step.wait_ms);
+        self.ladder.waited(step);
     }
 
     /// Writes down that the attempt begins; nothing may be sent before.
     pub(super) fn begin(
         &mut self,
         asked: &Asked,
+        passage: Passage,
         settlement: &mut Settlement,
     ) -> Result<(), Refused> {
         let Asked { step, planned } = asked;
@@ -127,11 +149,11 @@ impl<'a> Walk<'a> {
             rung: if rung == 0 { Rung::Target } else { Rung::FallbackModel },
             waited: Duration::from_millis(std::mem::take(&mut self.waited_ms)),
             key_index: (!planned.target.provider.api_keys.is_empty()).then_some(step.key),
-            passed_over: self.passed_over(Some(step.target)),
+            passed_over: self.passed_over(Some(&planned.target)),
         };
         settlement.end_attempt();
-        let begins = settlement.begin_attempt(&planned.target, begun);
-        begins.map_err(|refusal| self.refused_with(refusal))?;
+        let begins = settlement.begin_attempt(&planned.target, begun, passage);
+        begins.map_err(|refusal| self.refused_with(refusal, false))?;
         self.ladder.began(step);
         if rung != self.rung {
             self.rung = rung;
@@ -186,7 +208,8 @@ impl<'a> Walk<'a> {
         let Asked { step, planned } = asked;
         let now = clock::now();
         let now_ms = self.engine.shared.health.ms(now);
-        settlement.attempt_failed(failure.end(self.plan.is_hurried), now);
+        let took = now.saturating_duration_since(settlement.attempt_began());
+        settlement.attempt_failed(failure.end(self.had_time(planned, took)), now);
         self.attempts.push(&planned.target, failure.ended());
         asked.note_key(&failure, now_ms);
         let mut fault = failure.fault(self.ladder.rung(step.target) == 0);
@@ -210,6 +233,19 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Whether a target that did not answer within this time is to blame for it: it had as long
+    /// as an attempt there may take, or much longer than it usually needs. Deadlines of callers
+    /// say nothing of it, nor does what other attempts have left of the model's.
+    fn had_time(&self, planned: &PlannedTarget, took: Duration) -> bool {
+        let Model { first_byte_timeout, whole_answer_timeout, deadline, .. } = *planned.model.model;
+        let stream = self.plan.fresh.scrubbed.composed.stream;
+        let limit = if stream { Some(first_byte_timeout) } else { whole_answer_timeout };
+        let allowed = limit.unwrap_or(deadline).min(deadline - deadline / 10);
+        let usual = planned.target.health.usual(stream);
+        let is_long = usual.is_some_and(|usual| took >= usual * MUCH_LONGER);
+        !self.plan.is_hurried && (took >= allowed || is_long)
+    }
+
     /// The answer of a target.
     pub(super) fn answer(
         &mut self,
@@ -217,11 +253,12 @@ impl<'a> Walk<'a> {
         received: Received,
         began: Instant,
     ) -> ProviderAnswer {
-        let Asked { step, planned: PlannedTarget { model, target } } = asked;
+        let Asked { step, planned } = asked;
+        let began_ms = self.engine.shared.health.ms(began);
+        planned.target.keys.succeeded(step.key, planned.pool_name(), began_ms);
+        let PlannedTarget { model, target } = planned;
         let stream = self.plan.fresh.scrubbed.composed.stream;
         target.health.note_time(stream, received.at.saturating_duration_since(began));
-        let began_ms = self.engine.shared.health.ms(began);
-        target.keys.succeeded(step.key, target.model.as_str(), began_ms);
         self.attempts.push(&target, Ended::Status(received.status));
         let is_fallback = self.ladder.rung(step.target) > 0;
         let mut keeper = std::mem::take(&mut self.plan.fresh.keeper);
@@ -252,20 +289,21 @@ impl<'a> Walk<'a> {
     }
 
     /// What was passed over since the last attempt, without the target that is asked now.
-    pub(super) fn passed_over(&mut self, asked: Option<usize>) -> Option<String> {
-        let mut text = std::mem::take(&mut self.plan.passed_over);
-        for (number, reason) in self.ladder.passed_over() {
-            let Some(PlannedTarget { target, .. }) = self.plan.target(*number) else { continue };
-            if Some(*number) == asked {
-                continue;
-            }
-            let (provider, model) = (target.provider.name.as_str(), target.model.as_str());
-            let separator = if text.is_empty() { "" } else { ";" };
-            for part in [separator, provider, "/", model, "=", reason.as_str()] {
-                text.push_str(part);
-            }
-        }
-        (!text.is_empty()).then_some(text)
+    pub(super) fn passed_over(&mut self, asked: Option<&RunningTarget>) -> Option<String> {
+        let planned = std::mem::take(&mut self.plan.passed_over);
+        let name = |target: &RunningTarget| format!("{}/{}", target.provider.name, target.model);
+        let reasons = self.ladder.passed_over().iter().filter_map(|(number, reason)| {
+            let PlannedTarget { target, .. } = self.plan.target(*number)?;
+            Some(format!("{}={}", name(target), reason.as_str()))
+        });
+        let asked = asked.map(name);
+        let is_other = |word: &String| {
+            let named = word.rsplit_once('=').map(|(name, _)| name);
+            asked.is_none() || named != asked.as_deref()
+        };
+        let known = planned.split(';').filter(|word| !word.is_empty()).map(str::to_owned);
+        let words: Vec<_> = known.chain(reasons).filter(is_other).collect();
+        (!words.is_empty()).then(|| words.join(";"))
     }
 
     /// What the client is told when no provider answers.
@@ -276,6 +314,7 @@ impl<'a> Walk<'a> {
         let recovers = self
             .ladder
             .recovers_in_ms(now_ms, &|target, tried| look(plan, moment, true, (target, tried)));
+        let spent = self.ladder.is_spent() && !self.attempts.is_empty();
         let refusal = match (self.told.take(), why) {
             (Some(failure), _) => {
                 failure.into_refusal(self.attempts.trace(), recovers.map(Duration::from_millis))
@@ -287,12 +326,12 @@ impl<'a> Walk<'a> {
                 None => Refusal::Internal("a plan without targets"),
             },
         };
-        self.refused_with(refusal)
+        let spent = spent && !refusal.is_callers_fault();
+        self.refused_with(refusal, spent)
     }
 
-    fn refused_with(&self, refusal: Refusal) -> Refused {
-        let stopped = self.ladder.passed_over().iter().any(|(_, why)| *why == Reason::NoBudget);
-        let retried = self.attempts.len() > 1 || stopped;
+    fn refused_with(&self, refusal: Refusal, spent: bool) -> Refused {
+        let retried = self.attempts.len() > 1 || spent;
         Refused { refusal, attempts: self.attempts.header(), retried }
     }
 }

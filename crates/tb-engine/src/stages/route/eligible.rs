@@ -25,7 +25,7 @@ pub(crate) enum Lack {
     JsonSchema,
     /// It takes no images.
     Vision,
-    /// The prompt is probably longer than it takes. The last one: it is an estimate.
+    /// The prompt is far longer than it takes. The last one: it is an estimate.
     ContextTooLong,
 }
 
@@ -59,6 +59,7 @@ pub(super) struct Ask<'a> {
     surface: Surface,
     class: DataClass,
     body: &'a Body,
+    input_tokens: u64,
     /// Read when a target is known to lack something.
     needs: Option<Needs>,
     lacking: Vec<(Arc<RunningTarget>, Lack)>,
@@ -67,8 +68,9 @@ pub(super) struct Ask<'a> {
 impl<'a> Ask<'a> {
     pub(super) fn new(surface: Surface, fresh: &'a Fresh) -> Self {
         let class = fresh.scrubbed.data_class;
-        let body = &fresh.scrubbed.composed.body;
-        Self { surface, class, body, needs: None, lacking: Vec::new() }
+        let composed = &fresh.scrubbed.composed;
+        let (body, input_tokens) = (&composed.body, composed.input_tokens);
+        Self { surface, class, body, input_tokens, needs: None, lacking: Vec::new() }
     }
 
     /// Sorts the targets of a model.
@@ -114,9 +116,8 @@ impl<'a> Ask<'a> {
                 return Some(*lack);
             }
         }
-        let Body::Json(document) = self.body else { return None };
-        let tokens = estimate::tokens(document.text_bytes());
-        context_tokens.is_some_and(|most| tokens > most).then_some(Lack::ContextTooLong)
+        let is_short = |most| estimate::surely_exceeds(self.input_tokens, most);
+        context_tokens.is_some_and(is_short).then_some(Lack::ContextTooLong)
     }
 }
 
