@@ -18,7 +18,7 @@ use crate::refusal::{Refusal, Refused};
 use crate::reply::Reply;
 use crate::request::{BodyError, BodyFuture, PublicRequest, RequestBody, RequestHead};
 use crate::settlement::Settlement;
-use crate::stages::admit::{Admitted, admit, count_limit, count_unadmitted};
+use crate::stages::admit::{Admitted, admit, count_limit, count_unadmitted, take_turn};
 use crate::stages::compose::compose;
 use crate::stages::deliver::{Answer, deliver};
 use crate::stages::dispatch::dispatch;
@@ -35,7 +35,7 @@ use crate::stages::scrub::scrub;
 pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Refused> {
     let PublicRequest { head, body } = request;
     let (admitted, mut settlement) =
-        admit(engine, &head).await.map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
+        admit(engine, &head).map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
     match answer(engine, &head, body, admitted, &mut settlement).await {
         Ok(answer) => {
             let memory = settlement.take_answer_memory();
@@ -62,7 +62,13 @@ async fn answer(
     admitted: Admitted,
     settlement: &mut Settlement,
 ) -> Result<Answer, Refused> {
-    let RequestBody { bytes, memory } = body.await.map_err(|error| unreadable(engine, error))?;
+    let RequestBody { bytes, memory } = body.await.map_err(|error| {
+        if matches!(error, BodyError::NoMemory(_)) {
+            settlement.turned_away();
+        }
+        unreadable(engine, error)
+    })?;
+    take_turn(engine, &admitted, settlement).await?;
     settlement.hold(memory);
     settlement.body_arrived(clock::now());
     let composed = compose(head, admitted, bytes, settlement)?;

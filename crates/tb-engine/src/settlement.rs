@@ -66,6 +66,8 @@ pub(crate) struct Settlement {
     state: State,
     /// Given back with the account.
     permit: Permit,
+    /// Nothing of it is kept.
+    is_turned_away: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,7 +86,6 @@ impl Settlement {
         (shared, runtime): (Arc<Shared>, Arc<Runtime>),
         row: UsageRow,
         arrived: Instant,
-        permit: Permit,
     ) -> Self {
         shared.metrics.inflight_requests.inc();
         Self {
@@ -106,8 +107,19 @@ impl Settlement {
             passed_over: None,
             waited_for_another: Duration::ZERO,
             state: State::Open,
-            permit,
+            permit: Permit::default(),
+            is_turned_away: false,
         }
+    }
+
+    /// The request's turn came; its place is given back with the account.
+    pub(crate) fn take_turn(&mut self, permit: Permit) {
+        self.permit = permit;
+    }
+
+    /// The request's turn did not come: it is refused like others at the door, without a row.
+    pub(crate) fn turned_away(&mut self) {
+        self.is_turned_away = true;
     }
 
     /// The row as far as it is known.

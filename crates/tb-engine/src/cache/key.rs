@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use http::HeaderMap;
 use ring::hmac;
-use tb_api::json::Document;
+use tb_api::json::{Document, Value};
 use tb_core::Surface;
 use tb_providers::OUTPUT_HEADERS;
 
@@ -135,8 +135,12 @@ pub(super) fn request(route: &str, headers: &HeaderMap, composed: &Composed) -> 
 
 /// Whether the answer to such a request depends on nothing but the request, and leaves
 /// nothing behind at the provider. Responses are stored there unless the request says no.
-pub(super) fn is_cacheable(surface: Surface, body: &Body) -> bool {
+pub(super) fn is_cacheable(surface: Surface, body: &Body, entry_bytes: usize) -> bool {
     let Body::Json(document) = body else { return false };
+    // The request is kept beside its answer: one that leaves no room for any is not looked at.
+    if document.bytes().len() >= entry_bytes || asks_beyond_the_model(document) {
+        return false;
+    }
     let flag = |name: &str| document.get(name).and_then(|value| value.as_bool());
     let is_set = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
     match surface {
@@ -151,6 +155,19 @@ pub(super) fn is_cacheable(surface: Surface, body: &Body) -> bool {
         }
         _ => false,
     }
+}
+
+/// Whether the answer may come from more than the model: tools that the provider runs look at
+/// a world that changes.
+fn asks_beyond_the_model(document: &Document) -> bool {
+    let is_set = |name: &str| document.get(name).is_some_and(|value| !value.is_null());
+    let hosted = |tool: Value<'_>| match tool.get("type") {
+        // A tool without a type, or of the caller's own, is run by the caller.
+        None => false,
+        Some(kind) => !matches!(kind.as_str().as_deref(), Some("function" | "custom")),
+    };
+    ["web_search_options", "mcp_servers", "container", "search_parameters"].into_iter().any(is_set)
+        || document.get("tools").is_some_and(|tools| tools.elements().any(hosted))
 }
 
 #[derive(Default)]
@@ -172,6 +189,18 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn what_is_too_large_or_looks_at_the_world_is_not_kept() {
+        let chat = |text: &str, room: usize| {
+            let document = Document::parse(Bytes::copy_from_slice(text.as_bytes())).unwrap();
+            is_cacheable(Surface::ChatCompletions, &Body::Json(document), room)
+        };
+        assert!(chat(r#"{"tools":[{"type":"function","function":{"name":"f"}}]}"#, 100));
+        assert!(!chat(r#"{"tools":[{"type":"function"},{"type":"web_search"}]}"#, 100));
+        assert!(!chat(r#"{"web_search_options":{}}"#, 100));
+        assert!(!chat(r#"{"messages":[]}"#, 15));
+    }
 
     #[test]
     fn keys_differ_by_secret_request_and_slot() {

@@ -117,7 +117,7 @@ impl AnswerCache {
         let settings = &model.cache;
         let cached = control.takes_part(settings.mode)
             && settings.data_classes.contains(&scrubbed.data_class)
-            && key::is_cacheable(surface, &composed.body);
+            && key::is_cacheable(surface, &composed.body, self.core.shelf.limits.entry_bytes);
         let Body::Json(document) = &composed.body else { return None };
         let request = cached.then(|| key::request(surface.label(), headers, composed)).flatten()?;
         let slot = Slot::asked(composed, document);

@@ -37,7 +37,7 @@ async fn keeper_of(gateway: &Gateway, ask: &Ask) -> Keeper {
     use crate::stages::{admit, compose, lookup, scrub};
     let request = gateway.request(ask);
     let (engine, head) = (&gateway.engine, &request.head);
-    let (admitted, mut settlement) = admit::admit(engine, head).await.unwrap();
+    let (admitted, mut settlement) = admit::admit(engine, head).unwrap();
     let body = request.body.await.unwrap().bytes;
     let composed = compose::compose(head, admitted, body, &mut settlement).unwrap();
     match lookup::lookup(engine, head, scrub::scrub(composed), &mut settlement).await.unwrap() {

@@ -121,7 +121,9 @@ impl Settlement {
         let (outcome, verdict) = (refusal.error_type(), Verdict::Neutral);
         let end = AttemptEnd { reason, status: shown, outcome, verdict };
         let now = clock::now();
-        self.close(end, Some(refusal.code()), now);
+        if !self.is_turned_away {
+            self.close(end, Some(refusal.code()), now);
+        }
         self.finish(reason, (refusal.error_type(), shown), now);
     }
 

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::{HeaderName, HeaderValue};
 use tb_config::{Service, matches_pattern};
 use tb_core::{
     Cause, Cost, DataClass, EndReason, KeyId, KeyRecord, KeyRefusal, ModelName, NanoUsd, Purpose,
@@ -41,23 +42,22 @@ impl Admitted {
     }
 }
 
-/// Admits a request and opens its settlement.
-pub(crate) async fn admit(
+/// Admits a caller and opens the request's settlement. Its turn comes when its body is there,
+/// see [`take_turn`].
+pub(crate) fn admit(
     engine: &Engine,
     head: &RequestHead,
 ) -> Result<(Admitted, Settlement), Refusal> {
     let runtime = engine.runtime();
     let caller = identify(engine, &runtime, head)?;
     check_network(head, &caller.service)?;
+    check_own_headers(head)?;
     let purpose = purpose(head, &caller)?;
     let data_class = data_class(head, &caller.service)?;
     let timeout = timeout(head)?;
-    let limits = &runtime.snapshot.server;
-    let patience = timeout.map(|timeout| timeout.saturating_sub(clock::elapsed(head.arrived)));
-    let permit = engine.shared.admission.enter(limits, &caller.service, patience).await?;
     let row = opening_row(head, &caller, purpose, &runtime);
     let account = (Arc::clone(&engine.shared), Arc::clone(&runtime));
-    let settlement = Settlement::open(account, row, head.arrived, permit);
+    let settlement = Settlement::open(account, row, head.arrived);
     let admitted = Admitted {
         runtime,
         service: caller.service,
@@ -67,6 +67,28 @@ pub(crate) async fn admit(
         arrived: head.arrived,
     };
     Ok((admitted, settlement))
+}
+
+/// Waits for the request's turn. Only now that its body is there: a caller who sends it slowly
+/// keeps nobody else out.
+pub(crate) async fn take_turn(
+    engine: &Engine,
+    admitted: &Admitted,
+    settlement: &mut Settlement,
+) -> Result<(), Refusal> {
+    let limits = &admitted.runtime.snapshot.server;
+    let left = |timeout: Duration| timeout.saturating_sub(clock::elapsed(admitted.arrived));
+    let patience = admitted.timeout.map(left);
+    match engine.shared.admission.enter(limits, &admitted.service, patience).await {
+        Ok(permit) => {
+            settlement.take_turn(permit);
+            Ok(())
+        }
+        Err(refusal) => {
+            settlement.turned_away();
+            Err(refusal)
+        }
+    }
 }
 
 /// Admits a request that is answered without a provider and so is not accounted.
@@ -82,6 +104,29 @@ pub(crate) fn identify_admitted(engine: &Engine, head: &RequestHead) -> Result<A
         timeout: None,
         arrived: head.arrived,
     })
+}
+
+/// Each of our headers may be sent once: of two classes of data, or two purposes, nobody could
+/// say which one holds. A word that means nothing is refused too.
+fn check_own_headers(head: &RequestHead) -> Result<(), Refusal> {
+    let wrong = |name: &str, what: String| Refusal::caller(400, "invalid_request", name, what);
+    if head.headers.keys_len() < head.headers.len() {
+        let own = |name: &&HeaderName| name.as_str().starts_with("x-tollbar-");
+        let twice = |name: &&HeaderName| head.headers.get_all(*name).iter().count() > 1;
+        if let Some(name) = head.headers.keys().filter(own).find(twice) {
+            return Err(wrong(name.as_str(), format!("`{name}` is sent more than once.")));
+        }
+    }
+    match head.headers.get(&headers::FALLBACK).map(HeaderValue::as_bytes) {
+        None | Some(b"on" | b"off") => Ok(()),
+        Some(_) => {
+            let name = headers::FALLBACK;
+            Err(wrong(
+                name.as_str(),
+                format!("`{name}` takes `off` (or `on`, which is the default)."),
+            ))
+        }
+    }
 }
 
 fn check_network(head: &RequestHead, service: &Service) -> Result<(), Refusal> {

@@ -107,7 +107,7 @@ pub(crate) async fn route(
     };
     let own = composed.admitted.timeout.filter(|own| *own < model.model.deadline);
     let deadline = composed.admitted.arrived + own.unwrap_or(model.model.deadline);
-    let declined = head.header(&headers::FALLBACK).is_some_and(|word| word.trim() == "off");
+    let declined = head.header(&headers::FALLBACK) == Some("off");
     let may_fall = binding.is_none() && !declined && model.configured;
     let mut plan = Plan {
         fresh,

@@ -135,3 +135,26 @@ fn line_breaks_in_values_do_not_become_headers() {
     assert_eq!(app.post("/v1/chat/completions", body).status, 404);
     assert!(provider.requests().is_empty());
 }
+
+#[test]
+fn our_own_headers_say_one_thing_or_the_request_is_refused() {
+    let (app, provider) = app();
+    let ask = r#"{"model":"m","messages":[]}"#;
+    let request = TestRequest::post("/v1/chat/completions", ask);
+    for (name, first, second) in [
+        ("x-tollbar-data-class", "internal", Some("personal")),
+        ("x-tollbar-cache", "off", Some("on")),
+        ("x-tollbar-fallback", "OFF", None),
+    ] {
+        let mut twice = request.clone().header(name, first);
+        if let Some(second) = second {
+            twice = twice.header(name, second);
+        }
+        let response = app.send(&twice);
+        assert_eq!((response.status, response.error_code()), (400, "invalid_request".to_owned()));
+        assert_eq!(response.json()["error"]["param"], name);
+    }
+    assert!(provider.requests().is_empty());
+    let twice = request.header("openai-beta", "a").header("openai-beta", "b");
+    assert_eq!(app.send(&twice).status, 200, "headers of others may be repeated");
+}

@@ -48,7 +48,7 @@ fn may_degrade(head: &RequestHead, plan: &Plan) -> bool {
         head.surface,
         Surface::ChatCompletions | Surface::Completions | Surface::Responses | Surface::Messages
     );
-    let refused = head.header(&headers::FALLBACK).is_some_and(|word| word.trim() == "off");
+    let refused = head.header(&headers::FALLBACK) == Some("off");
     let class = plan.fresh.scrubbed.data_class;
     has_messages && !refused && plan.model.model.on_exhausted_data_classes.contains(&class)
 }
