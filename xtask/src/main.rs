@@ -15,6 +15,7 @@ mod prices;
 mod programs;
 mod test;
 mod tidy;
+mod train;
 mod workspace;
 
 use std::path::PathBuf;
@@ -45,6 +46,8 @@ enum Chore {
     Bench(bench::BenchArguments),
     /// Send requests into a scripted outage, and check which rung of the ladder answers.
     Chaos(chaos::ChaosArguments),
+    /// Learn the weights of the guard's tagger of names and places.
+    TrainNames(train::TrainArguments),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Prices { models } => prices::run(&models),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Chaos(arguments) => chaos::run(&arguments),
+        Chore::TrainNames(arguments) => train::run(&arguments),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

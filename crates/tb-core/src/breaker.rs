@@ -40,14 +40,15 @@ pub enum BreakerState {
 /// How an attempt ended, as the breaker sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Verdict {
-    /// The target did its work (errors that are the caller's own fault included).
+    /// The target did its work.
     Success,
     /// The target failed: no connection, 5xx, overloaded, time-out, malformed.
     Failure,
     /// The provider throttled the key: no fault of the target's, but no answer either. For the
     /// breaker the same as `Neutral`; retry budgets count it.
     Throttled,
-    /// It says nothing of the target's health: a refused key, a client that left.
+    /// It says nothing of the target's health: a refused key, a client that left, an error that
+    /// is the caller's own fault (whoever can bring it about must not vouch for the target).
     Neutral,
 }
 
@@ -161,11 +162,10 @@ impl Breaker {
         Some(Pass { period: self.period, probe, has_opened: false })
     }
 
-    /// Lets an attempt through that is made because no target is healthy. It takes a probe
-    /// where there is one.
-    pub fn pass_anyway(&mut self, now_ms: u64) -> Pass {
-        let pass = Pass { period: self.period, probe: None, has_opened: false };
-        self.try_pass(now_ms).unwrap_or(pass)
+    /// Lets an attempt through that is made because no target is healthy. It is no probe: its
+    /// failure must not keep the target out, while a success counts as any other.
+    pub fn pass_anyway(&self) -> Pass {
+        Pass { period: self.period, probe: None, has_opened: false }
     }
 
     /// Whether [`Self::try_pass`] would let an attempt through, without taking anything.

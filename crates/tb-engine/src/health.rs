@@ -13,7 +13,7 @@ use std::time::Instant;
 use tb_config::Provider;
 use tb_core::{ModelName, ProviderName};
 
-pub(crate) use self::keys::ProviderKeys;
+pub(crate) use self::keys::{Forbidden, ProviderKeys};
 pub(crate) use self::target::{Barred, Entry, Passage, Sight, TargetHealth};
 pub use self::view::{KeyHealth, ProviderKeyView, TargetState, TargetView};
 use crate::clock;

@@ -180,10 +180,7 @@ impl Refusal {
     pub(crate) fn is_callers_fault(&self) -> bool {
         match self {
             Self::Key(_) | Self::Policy { .. } | Self::Caller { .. } => true,
-            Self::Provider(error) => matches!(
-                error.class,
-                ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest
-            ),
+            Self::Provider(error) => is_of_request(error.class),
             _ => false,
         }
     }
@@ -293,14 +290,20 @@ pub(crate) const fn verdict(class: ErrorClass) -> Verdict {
         }
         ErrorClass::RateLimit => Verdict::Throttled,
         // Keys have a state of their own, and a missing model is the configuration's matter,
-        // or that of the caller who named it.
-        ErrorClass::QuotaExhausted | ErrorClass::BadCredentials | ErrorClass::ModelNotFound => {
-            Verdict::Neutral
-        }
-        ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest => {
-            Verdict::Success
-        }
+        // or that of the caller who named it. What a caller can bring about at will must not
+        // vouch for a target that answers nobody.
+        ErrorClass::QuotaExhausted
+        | ErrorClass::BadCredentials
+        | ErrorClass::ModelNotFound
+        | ErrorClass::ContextTooLong
+        | ErrorClass::ContentPolicy
+        | ErrorClass::BadRequest => Verdict::Neutral,
     }
+}
+
+/// Whether errors of this class are the fault of the request.
+pub(crate) const fn is_of_request(class: ErrorClass) -> bool {
+    matches!(class, ErrorClass::ContextTooLong | ErrorClass::ContentPolicy | ErrorClass::BadRequest)
 }
 
 const fn policy_kind(status: u16) -> &'static str {

@@ -76,6 +76,9 @@ pub(crate) enum Command {
     Keys(Keys),
     /// Show requests, tokens and cost
     Usage(Usage),
+    /// Try the guard on a text
+    #[command(subcommand)]
+    Guard(Guard),
     /// Say why a request was routed, retried, cached and answered so
     Explain(Explain),
     /// Ask a running server how it is; exit code 69 when it cannot be reached
@@ -191,6 +194,27 @@ pub(crate) struct Usage {
     /// Until when, in the same forms
     #[arg(long)]
     pub(crate) until: Option<String>,
+}
+
+/// `guard`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Guard {
+    /// Show what the guard would find and do; this version does not apply it to requests yet
+    #[command(
+        before_help = "Examples:\n  echo 'mail jane@example.org' | tollbar guard test\n  tollbar guard test --jsonl -o jsonl texts.jsonl"
+    )]
+    Test(GuardTest),
+}
+
+/// `guard test`
+#[derive(Debug, Args)]
+pub(crate) struct GuardTest {
+    /// The text, `-` for standard input
+    #[arg(default_value = "-")]
+    pub(crate) file: PathBuf,
+    /// One {"text": ...} a line, one answer a line
+    #[arg(long)]
+    pub(crate) jsonl: bool,
 }
 
 /// `explain`

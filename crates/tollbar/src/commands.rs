@@ -5,6 +5,7 @@ mod config;
 mod db;
 mod demo;
 mod explain;
+mod guard;
 mod init;
 mod keys;
 mod manual;
@@ -14,7 +15,7 @@ mod usage;
 
 use std::process::ExitCode;
 
-use crate::cli::{Cli, Command, Global};
+use crate::cli::{Cli, Command, Global, Guard};
 use crate::configuration::Configuration;
 
 /// Runs a command.
@@ -28,6 +29,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&command, &find(&global), global.output),
         Command::Keys(command) => keys::run(&command, &find(&global), &global),
         Command::Usage(options) => usage::run(&options, &find(&global), global.output),
+        Command::Guard(Guard::Test(options)) => guard::test(&options, global.output),
         Command::Explain(options) => explain::run(&options, &find(&global), global.output),
         Command::Status(options) => status::run(&options, &find(&global), global.output),
         Command::Db(command) => db::run(&command, &find(&global), global.output),

@@ -9,7 +9,7 @@ use tb_core::{ProviderName, Secret};
 use super::lock;
 use super::view::{KeyHealth, ProviderKeyView};
 
-/// How long a key rests that the provider refused (401, 403) or that is out of credit: an
+/// How long a key rests that the provider refused or that is out of credit: an
 /// operator who repairs it needs not restart anything.
 const DISABLED_MS: u64 = 5 * 60_000;
 
@@ -19,6 +19,27 @@ const COOLING_MS: u64 = 1_000;
 
 /// The longest rest that the gateway chooses by itself.
 const LONGEST_COOLING_MS: u64 = 30_000;
+
+/// The longest rest that a provider may ask for: callers can bring about a throttling, and what
+/// it says of hours must not be believed for hours. When it is over, the key is tried again.
+const LONGEST_ASKED_MS: u64 = 5 * 60_000;
+
+/// A key that answered within this time is a good one: a 403 is the request's own affair then.
+const WORKED_LATELY_MS: u64 = 10 * 60_000;
+
+/// How long a key rests at a model after a 403 that may be about the key or about the request.
+const FORBIDDEN_REST_MS: u64 = 30_000;
+
+/// What a 403 is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Forbidden {
+    /// The request: the key is good, and no other one would do better.
+    Request,
+    /// That is not known; another key may be tried.
+    Uncertain,
+    /// The key, which is left alone now.
+    Key,
+}
 
 /// The keys of one provider.
 #[derive(Debug)]
@@ -37,7 +58,7 @@ struct Pool {
     warnings: Vec<Warnings>,
 }
 
-/// What the provider said against one key.
+/// What the provider said against one key, and when the key did its work.
 #[derive(Debug, Clone, Copy, Default)]
 struct Warnings {
     /// When it last throttled or refused the key; `None` = never.
@@ -46,6 +67,21 @@ struct Warnings {
     in_a_row: u32,
     /// Until when the key rests for that.
     until_ms: u64,
+    /// When the last attempt began that was answered; `None` = never.
+    worked_ms: Option<u64>,
+    /// When a request got a 403 with it that may be about the key.
+    forbidden_ms: Option<u64>,
+}
+
+impl Warnings {
+    fn worked_lately(&self, now_ms: u64) -> bool {
+        self.worked_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) < WORKED_LATELY_MS)
+    }
+
+    /// Whether another request got a 403 with it and none was answered since.
+    fn was_forbidden(&self) -> bool {
+        self.forbidden_ms.is_some() && self.worked_ms <= self.forbidden_ms
+    }
 }
 
 impl ProviderKeys {
@@ -72,13 +108,38 @@ impl ProviderKeys {
         lock(&self.pool).keys.choose(model, now_ms, roll, tried)
     }
 
-    /// The provider throttled a key for a model, for as long as it says; else for a second and
-    /// twice as long each time that it happens again right after.
+    /// The provider throttled a key for a model, for as long as it says, at most 5 minutes; else
+    /// for a second and twice as long each time that it happens again right after.
     pub(crate) fn cool(&self, index: u32, model: &str, now_ms: u64, retry_after_ms: Option<u64>) {
         let mut pool = lock(&self.pool);
         let own_rest_ms = pool.warn(index, now_ms, retry_after_ms.is_none());
-        let rest_ms = retry_after_ms.unwrap_or(own_rest_ms);
+        let rest_ms = retry_after_ms.unwrap_or(own_rest_ms).min(LONGEST_ASKED_MS);
         pool.keys.cool(index, model, now_ms, now_ms.saturating_add(rest_ms));
+    }
+
+    /// A request got a 403 with a key, the first one from this provider. A key that never worked
+    /// is disabled at once, one that worked after two such requests without an answer between.
+    pub(crate) fn forbidden(&self, index: u32, model: &str, now_ms: u64) -> Forbidden {
+        let mut pool = lock(&self.pool);
+        let Some(warnings) = pool.warnings(index) else { return Forbidden::Uncertain };
+        if warnings.worked_lately(now_ms) {
+            return Forbidden::Request;
+        }
+        let is_about_key = warnings.worked_ms.is_none() || warnings.was_forbidden();
+        warnings.forbidden_ms = Some(now_ms);
+        if is_about_key {
+            drop(pool);
+            self.disable(index, now_ms, "credentials");
+            return Forbidden::Key;
+        }
+        pool.warn(index, now_ms, false);
+        pool.keys.cool(index, model, now_ms, now_ms.saturating_add(FORBIDDEN_REST_MS));
+        Forbidden::Uncertain
+    }
+
+    /// Whether an attempt with this key was answered within the last 10 minutes.
+    pub(crate) fn worked_lately(&self, index: u32, now_ms: u64) -> bool {
+        lock(&self.pool).warnings(index).is_some_and(|warnings| warnings.worked_lately(now_ms))
     }
 
     /// The provider refused a key, or it has no credit left: it rests, for every model.
@@ -104,6 +165,7 @@ impl ProviderKeys {
     pub(crate) fn succeeded(&self, index: u32, model: &str, began_ms: u64) {
         let mut pool = lock(&self.pool);
         let Some(warnings) = pool.warnings(index) else { return };
+        warnings.worked_ms = warnings.worked_ms.max(Some(began_ms));
         if warnings.last_ms.is_none_or(|warned_ms| began_ms <= warned_ms) {
             return;
         }

@@ -79,6 +79,7 @@ pub(crate) struct Passage {
     target: Arc<TargetHealth>,
     pass: Option<Pass>,
     fee: Fee,
+    is_excused: bool,
 }
 
 /// What the retry budget has to do with an attempt.
@@ -100,6 +101,12 @@ impl Passage {
         }
     }
 
+    /// A failure of this attempt is none for the breaker: the same request has failed here
+    /// before, and one request is one witness. The retry budget counts it all the same.
+    pub(crate) fn excuse(&mut self) {
+        self.is_excused = true;
+    }
+
     /// A stream, or a body that is passed on, has begun to give output.
     pub(crate) fn opened(&mut self, now_ms: u64) {
         let Some(pass) = self.pass.as_mut().filter(|pass| !pass.has_opened()) else { return };
@@ -113,6 +120,8 @@ impl Passage {
         if let Some(pass) = self.pass.take() {
             let mut state = lock(&self.target.state);
             state.budget.record(now_ms, verdict, pass.has_opened());
+            let is_excused = self.is_excused && verdict == Verdict::Failure;
+            let verdict = if is_excused { Verdict::Neutral } else { verdict };
             state.breaker.record(now_ms, pass, verdict, roll);
         }
     }
@@ -166,8 +175,9 @@ impl TargetHealth {
         } else {
             return Err(Barred::Budget);
         };
-        let pass = Some(state.breaker.pass_anyway(now_ms));
-        Ok(Passage { target: Arc::clone(self), pass, fee })
+        let probe = entry.minds_the_breaker().then(|| state.breaker.try_pass(now_ms)).flatten();
+        let pass = Some(probe.unwrap_or_else(|| state.breaker.pass_anyway()));
+        Ok(Passage { target: Arc::clone(self), pass, fee, is_excused: false })
     }
 
     /// How long answers usually take to begin; `None` before the first one.
@@ -269,6 +279,35 @@ mod tests {
         assert!((4_000..=8_000).contains(&until), "{until}");
         assert_eq!(target.sight(until, false).closed_until_ms, None);
         assert_eq!(target.view(1_000).state, TargetState::Open);
+    }
+
+    #[test]
+    fn a_request_is_one_witness_against_a_target_and_still_a_load() {
+        let target = target();
+        for _ in 0..20 {
+            let mut passage = target.enter(0, Entry::FirstNonetheless).unwrap();
+            passage.begins(0);
+            passage.excuse();
+            passage.ended(0, Verdict::Failure, 0.5);
+        }
+        assert_eq!(target.view(0).state, TargetState::Closed);
+        assert_eq!(target.view(0).attempts_in_window, 0);
+        assert!(!lock(&target.state).budget.is_needless(0));
+    }
+
+    #[test]
+    fn what_is_sent_nonetheless_is_no_probe() {
+        let target = target();
+        (0..5).for_each(|_| attempt(&target, 0, Verdict::Failure));
+        let until = target.sight(0, false).closed_until_ms.unwrap();
+        for now_ms in [1, until - 1, until] {
+            (0..5).for_each(|_| attempt(&target, now_ms, Verdict::Failure));
+            assert_eq!(target.sight(until, false).closed_until_ms, None, "after {now_ms}");
+        }
+        let probes: Vec<_> = (0..3).map(|_| target.enter(until, Entry::First).unwrap()).collect();
+        attempt(&target, until, Verdict::Failure);
+        drop(probes);
+        assert_eq!(target.view(until).state, TargetState::HalfOpen);
     }
 
     #[test]

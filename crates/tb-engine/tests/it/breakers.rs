@@ -56,6 +56,21 @@ async fn rate_limits_and_callers_faults_do_not_open_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn one_request_cannot_open_it() {
+    let gateway = Gateway::start(&one("retry = { attempts = 10 }"));
+    for number in 1..=4 {
+        let outcome = gateway.ask(Ask::whole("[[fault:500]]")).await;
+        assert!(outcome.rows.len() > 1, "{outcome:?}");
+        assert_eq!(state(&gateway, "x"), TargetState::Closed);
+        let targets = gateway.engine.targets();
+        let view = targets.iter().find(|view| view.model == "x").unwrap();
+        assert_eq!(view.attempts_in_window, number, "each request once");
+    }
+    let _ = gateway.ask(Ask::whole("[[fault:500]]")).await;
+    assert_eq!(state(&gateway, "x"), TargetState::Open);
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_impatient_caller_does_not_open_it() {
     let gateway = Gateway::start(&one(""));
     for _ in 0..10 {

@@ -119,7 +119,7 @@ async fn who_names_models_that_a_key_may_not_use_does_not_take_the_key_from_othe
     for number in 0..300 {
         let model = format!("a/secret-{number}");
         let outcome = gateway.ask(Ask::whole("[[fault:403]]").with("model", model.into())).await;
-        assert_eq!((outcome.status, outcome.rows.len()), (502, 2), "each key once");
+        assert_eq!((outcome.status, outcome.rows.len()), (403, 2), "each key once");
     }
     assert_eq!(states(&gateway), [KeyHealth::Live, KeyHealth::Live]);
     for model in ["m", "a/open"] {
@@ -140,6 +140,121 @@ async fn models_that_clients_name_are_throttled_together_and_apart_from_the_othe
     assert_eq!((outcome.status, outcome.rows[0].cause.as_str()), (200, "first"));
     let outcome = gateway.ask(Ask::whole("hi").with("model", "a/new".into())).await;
     assert_eq!(outcome.rows[0].cause.as_str(), "all_unhealthy", "its gate is shut");
+}
+
+const FORBIDDEN: &str = "[[fault:403]]";
+
+/// Both keys answered just now.
+async fn with_keys_that_worked() -> Gateway {
+    let gateway = Gateway::start(KEYS);
+    while_used(&gateway).await;
+    gateway
+}
+
+/// Asks until both keys have answered.
+async fn while_used(gateway: &Gateway) {
+    let mut seen = [false; 2];
+    while seen != [true; 2] {
+        for key in used(&gateway.ask(Ask::whole("hi")).await) {
+            seen[key as usize] = true;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_prompt_that_is_forbidden_takes_no_key_from_others() {
+    let gateway = with_keys_that_worked().await;
+    for _ in 0..50 {
+        let outcome = gateway.ask(Ask::whole(FORBIDDEN)).await;
+        assert_eq!((outcome.status, outcome.code.as_str()), (403, "provider_403"));
+        assert_eq!((outcome.rows.len(), outcome.should_retry), (1, None));
+        assert_eq!(states(&gateway), [KeyHealth::Live, KeyHealth::Live]);
+    }
+    let outcome = gateway.ask(Ask::whole("[[faults:403,ok]]")).await;
+    assert_eq!(outcome.attempts(), "a/x=403", "no other key is asked");
+    let view = &gateway.engine.targets()[0];
+    assert_eq!((view.state, view.failure_permille), (tb_engine::TargetState::Closed, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn another_target_may_answer_what_one_forbids() {
+    let config = KEYS.replace(
+        r#"targets = [{ provider = "a", model = "x" }]"#,
+        r#"targets = [{ provider = "a", model = "x", weight = 1000 }, { provider = "b", model = "y", weight = 0 }]
+        [providers.b]
+        dialect = "simulated""#,
+    );
+    let gateway = Gateway::start(&config);
+    while_used(&gateway).await;
+    let outcome = gateway.ask(Ask::whole("[[faults:403,ok]]")).await;
+    assert_eq!((outcome.status, outcome.attempts()), (200, "a/x=403;b/y=200"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_second_key_that_is_forbidden_the_same_request_is_not_refused() {
+    let gateway = Gateway::start(KEYS);
+    let outcome = gateway.ask(Ask::whole(FORBIDDEN)).await;
+    assert_eq!((outcome.status, outcome.attempts()), (403, "a/x=403;a/x=403"));
+    let mut states = states(&gateway);
+    states.sort_by_key(|state| *state == KeyHealth::Disabled);
+    assert_eq!(states, [KeyHealth::Live, KeyHealth::Disabled], "none of them ever worked");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_key_that_worked_once_is_refused_after_two_forbidden_requests() {
+    let config = KEYS.replace(r#", "sk-second""#, "");
+    let gateway = Gateway::start(&config);
+    let forbidden = async |code: &str, state: KeyHealth| {
+        tokio::time::advance(ms(600_000)).await;
+        let outcome = gateway.ask(Ask::whole(FORBIDDEN)).await;
+        assert_eq!((outcome.code.as_str(), outcome.rows.len()), (code, 1));
+        assert_eq!(states(&gateway), [state]);
+    };
+    assert_eq!(gateway.ask(Ask::whole("hi")).await.status, 200);
+    forbidden("provider_403", KeyHealth::Cooling).await;
+    tokio::time::advance(ms(30_000)).await;
+    assert_eq!(states(&gateway), [KeyHealth::Live]);
+    assert_eq!(gateway.ask(Ask::whole("hi")).await.status, 200);
+    forbidden("provider_403", KeyHealth::Cooling).await;
+    forbidden("upstream_credentials_exhausted", KeyHealth::Disabled).await;
+    tokio::time::advance(ms(300_000)).await;
+    assert_eq!(gateway.ask(Ask::whole("hi")).await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn after_a_403_that_may_be_about_the_key_the_next_one_is_used() {
+    let gateway = with_keys_that_worked().await;
+    tokio::time::advance(ms(600_000)).await;
+    let outcome = gateway.ask(Ask::whole("[[faults:403,ok]]")).await;
+    assert_eq!((outcome.status, outcome.attempts()), (200, "a/x=403;a/x=200"));
+    let [rests, good] = used(&outcome)[..] else { panic!("{outcome:?}") };
+    assert_ne!(rests, good);
+    assert_eq!(states(&gateway)[rests as usize], KeyHealth::Cooling);
+    for _ in 0..10 {
+        assert_eq!(used(&gateway.ask(Ask::whole("hi")).await), [good]);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_401_disables_a_key_that_worked_too() {
+    let gateway = with_keys_that_worked().await;
+    let outcome = gateway.ask(Ask::whole("[[fault:401]]")).await;
+    assert_eq!(outcome.code, "upstream_credentials_exhausted");
+    assert_eq!(states(&gateway), [KeyHealth::Disabled, KeyHealth::Disabled]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_rate_gate_is_shut_for_five_minutes_at_most() {
+    let gateway = Gateway::start(&KEYS.replace(r#", "sk-second""#, ""));
+    for _ in 0..2 {
+        let outcome = gateway.ask(Ask::whole("[[fault:429:86400000]]")).await;
+        assert_eq!((outcome.status, outcome.rows.len()), (429, 1));
+        tokio::time::advance(ms(299_999)).await;
+        assert_eq!(states(&gateway), [KeyHealth::Cooling]);
+        tokio::time::advance(ms(1)).await;
+        assert_eq!(states(&gateway), [KeyHealth::Live]);
+    }
+    assert_eq!(gateway.ask(Ask::whole("hi")).await.rows[0].cause.as_str(), "first");
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use tb_core::key_pool::KeyChoice;
 use tb_providers::{Call, EncodeError, Endpoint, ErrorClass, WireRequest, dialect};
 
 use super::failure::Failure;
-use crate::health::{Passage, Sight};
+use crate::health::{Forbidden, Passage, Sight};
 use crate::ladder::{Fault, Look, Moment, Try};
 use crate::request::RequestHead;
 use crate::stages::route::{Plan, PlannedTarget};
@@ -78,19 +78,44 @@ pub(super) fn encode(
 }
 
 impl Asked {
-    /// Tells the provider's keys what the failure says of the one that was used.
-    pub(super) fn note_key(&self, failure: &Failure, now_ms: u64) {
-        let PlannedTarget { model, target } = &self.planned;
-        let (keys, name, key) = (&target.keys, self.planned.pool_name(), self.step.key);
+    /// Tells the provider's keys what the failure says of the one that was used; `again`: the
+    /// provider gave this request a 403 before. Gives back the failure as it is to be taken.
+    pub(super) fn note_key(&self, failure: Failure, now_ms: u64, again: bool) -> Failure {
+        if failure.is_forbidden() {
+            return self.note_forbidden(failure, now_ms, again);
+        }
+        let keys = &self.planned.target.keys;
+        let (name, key) = (self.planned.pool_name(), self.step.key);
         match failure.class() {
             Some(ErrorClass::RateLimit) => {
                 keys.cool(key, name, now_ms, failure.retry_after_ms());
             }
-            // Whoever names a model that the key may not use must not take the key from others.
-            Some(ErrorClass::BadCredentials) if failure.is_forbidden() && !model.configured => {}
             Some(ErrorClass::BadCredentials) => keys.disable(key, now_ms, "credentials"),
             Some(ErrorClass::QuotaExhausted) => keys.disable(key, now_ms, "quota"),
             _ => {}
+        }
+        failure
+    }
+
+    /// A 403 is ambiguous: the key may not, or nobody may, since some providers answer like
+    /// this to content. Whoever can make a provider say it must not take keys from others.
+    fn note_forbidden(&self, failure: Failure, now_ms: u64, again: bool) -> Failure {
+        let keys = &self.planned.target.keys;
+        let key = self.step.key;
+        let says = if again {
+            Forbidden::Request
+        } else if self.planned.model.configured {
+            keys.forbidden(key, self.planned.pool_name(), now_ms)
+        } else if keys.worked_lately(key, now_ms) {
+            Forbidden::Request
+        } else {
+            // The model is one that the caller named: the key may not use that one perhaps.
+            Forbidden::Uncertain
+        };
+        match says {
+            Forbidden::Request => failure.forbidden(Fault::Lasting),
+            Forbidden::Uncertain => failure.forbidden(Fault::KeyRefused),
+            Forbidden::Key => failure,
         }
     }
 }

@@ -32,6 +32,8 @@ pub(super) enum Failure {
     /// The provider's error, with the status that it came with: what the client is told of
     /// a malformed answer is another one.
     Provider(Box<UpstreamError>, u16),
+    /// The provider's 403 that says nothing for certain of the key, with what may follow.
+    Forbidden(Box<UpstreamError>, Fault),
 }
 
 impl Failure {
@@ -41,7 +43,7 @@ impl Failure {
             Self::Provider(error, _) if error.class == ErrorClass::Malformed => {
                 Ended::Word("malformed")
             }
-            Self::Provider(error, _) => Ended::Status(error.status),
+            Self::Provider(error, _) | Self::Forbidden(error, _) => Ended::Status(error.status),
             _ => Ended::Word(self.label()),
         }
     }
@@ -55,6 +57,7 @@ impl Failure {
             | Self::Deadline(status)
             | Self::NoMemory(_, status)
             | Self::Provider(_, status) => *status,
+            Self::Forbidden(error, _) => error.status,
             Self::Send(_) => 0,
         }
     }
@@ -69,7 +72,7 @@ impl Failure {
             Self::Idle(_) => "idle_timeout",
             Self::Deadline(_) => "deadline",
             Self::NoMemory(..) => "no_memory",
-            Self::Provider(error, _) => class_label(error.class),
+            Self::Provider(error, _) | Self::Forbidden(error, _) => class_label(error.class),
         }
     }
 
@@ -83,7 +86,8 @@ impl Failure {
 
     /// Whether the provider refused the key for good, as far as this request goes.
     pub(super) fn is_about_key(&self) -> bool {
-        matches!(self.class(), Some(ErrorClass::BadCredentials | ErrorClass::QuotaExhausted))
+        matches!(self, Self::Forbidden(_, Fault::KeyRefused))
+            || matches!(self.class(), Some(ErrorClass::BadCredentials | ErrorClass::QuotaExhausted))
     }
 
     /// How long the provider asks to wait.
@@ -94,9 +98,25 @@ impl Failure {
         }
     }
 
-    /// Whether the provider says that the key may not do this.
+    /// Whether the provider says that this is not allowed: to the key, or to anybody, as some
+    /// providers say of content.
     pub(super) fn is_forbidden(&self) -> bool {
-        matches!(self, Self::Provider(error, _) if error.status == 403)
+        matches!(self, Self::Provider(error, _)
+            if error.class == ErrorClass::BadCredentials && error.status == 403)
+    }
+
+    /// This 403 where it says nothing for certain of the key.
+    pub(super) fn forbidden(self, fault: Fault) -> Self {
+        match self {
+            Self::Provider(error, _) => Self::Forbidden(error, fault),
+            other => other,
+        }
+    }
+
+    /// Whether something between the gateway and the provider, a firewall for example, refuses
+    /// the request with a page: callers can bring that about.
+    fn is_page_of_refusal(&self) -> bool {
+        matches!(self, Self::Provider(error, 400..=499) if error.class == ErrorClass::Malformed)
     }
 
     /// The end of the attempt in the account. A deadline says something of the target only if
@@ -114,6 +134,8 @@ impl Failure {
             Self::Deadline(_) if !had_time => Verdict::Neutral,
             // The target did its part.
             Self::NoMemory(..) => Verdict::Neutral,
+            Self::Forbidden(..) => Verdict::Neutral,
+            _ if self.is_page_of_refusal() => Verdict::Neutral,
             Self::Provider(error, _) => verdict(error.class),
             _ => Verdict::Failure,
         };
@@ -127,6 +149,12 @@ impl Failure {
         if matches!(self, Self::NoMemory(..)) {
             // Another target's answer would need as much.
             return Fault::Callers;
+        }
+        if let Self::Forbidden(_, fault) = self {
+            return *fault;
+        }
+        if self.is_page_of_refusal() {
+            return Fault::Lasting;
         }
         let Some(class) = self.class() else { return Fault::Passing(wait_ms) };
         match class {
@@ -168,6 +196,7 @@ impl Failure {
             Self::Idle(_) => Refusal::Deadline("The provider was silent for too long."),
             Self::Send(_) | Self::BrokeOff(_) => exhausted(trace),
             Self::NoMemory(reached, _) => Refusal::LimitReached(reached),
+            Self::Forbidden(error, _) => Refusal::Provider(error),
             Self::Provider(mut error, _) => match error.class {
                 ErrorClass::RateLimit => {
                     error.retry_after_ms = retry_after_ms.or(error.retry_after_ms);
@@ -190,6 +219,38 @@ impl Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_with_a_status_of_refusal_says_nothing_of_the_target() {
+        let page = |status| {
+            let error = tb_providers::error::failure(ErrorClass::Malformed, 502, "a page");
+            Failure::Provider(Box::new(error), status)
+        };
+        for status in [400, 403, 499] {
+            let failure = page(status);
+            assert_eq!(failure.end(true).verdict, Verdict::Neutral);
+            assert_eq!(failure.fault(true), Fault::Lasting);
+        }
+        for status in [200, 302, 399, 500] {
+            let failure = page(status);
+            assert_eq!(failure.end(true).verdict, Verdict::Failure);
+            assert_eq!(failure.fault(true), Fault::Passing(0));
+        }
+    }
+
+    #[test]
+    fn what_the_request_brings_about_says_nothing_of_the_target() {
+        for class in [
+            ErrorClass::BadRequest,
+            ErrorClass::ContextTooLong,
+            ErrorClass::ContentPolicy,
+            ErrorClass::ModelNotFound,
+        ] {
+            let error = tb_providers::error::failure(class, 400, "no");
+            let failure = Failure::Provider(Box::new(error), 400);
+            assert_eq!(failure.end(true).verdict, Verdict::Neutral, "{class:?}");
+        }
+    }
 
     #[test]
     fn the_four_time_outs_are_told_apart() {

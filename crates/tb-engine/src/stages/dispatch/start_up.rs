@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use tb_api::sse::SseEvent;
 use tb_core::Surface;
-use tb_core::breaker::Verdict;
 use tb_providers::{StreamDecoder, UpstreamError};
 use tokio::time::sleep_until;
 
@@ -14,7 +13,7 @@ use super::limits::{Awaited, Limits};
 use crate::client::UpstreamBody;
 use crate::clock;
 use crate::engine::Shared;
-use crate::refusal::verdict;
+use crate::refusal::is_of_request;
 use crate::settlement::Settlement;
 use crate::stream::{Opened, Terminal, is_terminal, of_response_event};
 
@@ -123,7 +122,7 @@ impl StartUp {
             return Ok(());
         }
         match self.events.last().map(of_response_event) {
-            Some(Terminal::Failed(error)) if verdict(error.class) != Verdict::Success => {
+            Some(Terminal::Failed(error)) if !is_of_request(error.class) => {
                 Err(self.told(*error, settlement))
             }
             _ => Ok(()),

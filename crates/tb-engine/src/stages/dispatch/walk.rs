@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tb_config::Model;
+use tb_core::breaker::Verdict;
 use tb_core::{Cause, Rung, Surface};
 use tb_providers::{AnswerShape, EncodeError};
 
@@ -15,7 +16,7 @@ use super::limits::Limits;
 use crate::attempts::{Attempts, Ended};
 use crate::clock;
 use crate::engine::Engine;
-use crate::health::{Barred, Entry, Passage};
+use crate::health::{Barred, Entry, Passage, ProviderKeys, TargetHealth};
 use crate::ladder::{Fault, GiveUp, Ladder, Moment, Next, Reason, Try};
 use crate::refusal::{Refusal, Refused};
 use crate::request::RequestHead;
@@ -38,6 +39,10 @@ pub(super) struct Walk<'a> {
     attempts: Attempts,
     /// The failure that is told when nothing else can be asked.
     told: Option<Failure>,
+    /// The targets that a failure of this request was held against.
+    blamed: Vec<Arc<TargetHealth>>,
+    /// The keys of the providers that gave this request a 403.
+    forbade: Vec<Arc<ProviderKeys>>,
     /// The first request that a dialect could not express.
     inexpressible: Option<EncodeError>,
     /// The rung of the last attempt.
@@ -60,6 +65,8 @@ impl<'a> Walk<'a> {
             ladder,
             attempts: Attempts::default(),
             told: None,
+            blamed: Vec::new(),
+            forbade: Vec::new(),
             inexpressible: None,
             rung: 0,
             waited_ms: 0,
@@ -117,7 +124,13 @@ impl<'a> Walk<'a> {
         };
         let now_ms = self.engine.shared.health.now_ms();
         match planned.target.health.enter(now_ms, entry) {
-            Ok(passage) => Some(Entered { asked: Asked { step, planned }, wire, passage }),
+            Ok(mut passage) => {
+                let health = &planned.target.health;
+                if self.blamed.iter().any(|blamed| Arc::ptr_eq(blamed, health)) {
+                    passage.excuse();
+                }
+                Some(Entered { asked: Asked { step, planned }, wire, passage })
+            }
             Err(barred) => {
                 let reason = match barred {
                     Barred::Breaker => Reason::BreakerOpen,
@@ -209,9 +222,13 @@ impl<'a> Walk<'a> {
         let now = clock::now();
         let now_ms = self.engine.shared.health.ms(now);
         let took = now.saturating_duration_since(settlement.attempt_began());
-        settlement.attempt_failed(failure.end(self.had_time(planned, took)), now);
+        let end = failure.end(self.had_time(planned, took));
+        settlement.attempt_failed(end, now);
+        if end.verdict == Verdict::Failure {
+            self.blamed.push(Arc::clone(&planned.target.health));
+        }
         self.attempts.push(&planned.target, failure.ended());
-        asked.note_key(&failure, now_ms);
+        let failure = self.note_key(asked, failure, now_ms);
         let mut fault = failure.fault(self.ladder.rung(step.target) == 0);
         if self.plan.key_index.is_some() {
             fault = with_one_key(fault, &failure);
@@ -231,6 +248,16 @@ impl<'a> Walk<'a> {
         if !is_lesser || self.told.is_none() {
             self.told = Some(failure);
         }
+    }
+
+    /// Tells the provider's keys of a failure; gives it back as it is to be taken.
+    fn note_key(&mut self, asked: &Asked, failure: Failure, now_ms: u64) -> Failure {
+        let keys = &asked.planned.target.keys;
+        let again = self.forbade.iter().any(|known| Arc::ptr_eq(known, keys));
+        if failure.is_forbidden() {
+            self.forbade.push(Arc::clone(keys));
+        }
+        asked.note_key(failure, now_ms, again)
     }
 
     /// Whether a target that did not answer within this time is to blame for it: it had as long

@@ -1,0 +1,134 @@
+//! The guard: views, detectors, conflicts.
+
+mod checksum;
+mod conflicts;
+mod own;
+
+use std::collections::{HashMap, HashSet};
+
+use thiserror::Error;
+
+pub use self::checksum::Checksum;
+use self::own::Compiled;
+pub use self::own::{DetectorFault, OwnDetector};
+use crate::names::Names;
+use crate::secrets::Secrets;
+use crate::view::{Purpose, View, Views};
+use crate::{Finding, Found, Kind, detectors};
+
+/// What is less sure than this is not reported, where no threshold is set for its kind.
+pub const DEFAULT_THRESHOLD: f32 = 0.4;
+
+/// What is looked for.
+#[derive(Debug, Clone, Default)]
+pub struct GuardSettings {
+    /// Leave out names of people, places and organisations (the slowest part).
+    pub without_names: bool,
+    /// The least score of a kind, 0 to 1; [`DEFAULT_THRESHOLD`] for the others.
+    pub thresholds: HashMap<Kind, f32>,
+    /// Kinds that are not looked for.
+    pub off: HashSet<Kind>,
+    /// The operator's own detectors.
+    pub own: Vec<OwnDetector>,
+}
+
+/// All that is wrong with the settings.
+#[derive(Debug, Clone, PartialEq, Eq, Error)]
+#[error("the guard's settings have {} faults", .faults.len())]
+pub struct GuardFault {
+    /// Each fault, in the order of the settings.
+    pub faults: Vec<DetectorFault>,
+}
+
+/// A compiled guard; made once for a configuration, shared by all requests.
+#[derive(Debug)]
+pub struct Guard {
+    secrets: Secrets,
+    names: Option<Names>,
+    own: Vec<Compiled>,
+    thresholds: HashMap<Kind, f32>,
+    off: HashSet<Kind>,
+}
+
+/// What a scan gives.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Scan {
+    /// What was found, in the order of the text, without overlaps.
+    pub findings: Vec<Finding>,
+    /// Part of the text could not be looked at (too much encoded in itself).
+    pub is_opaque: bool,
+}
+
+impl Guard {
+    /// Compiles the rules.
+    ///
+    /// # Errors
+    ///
+    /// All faults of the operator's own detectors.
+    pub fn new(settings: &GuardSettings) -> Result<Self, GuardFault> {
+        let mut faults = Vec::new();
+        let own = settings.own.iter().enumerate();
+        let own = own
+            .filter_map(|(index, detector)| Compiled::compile(index, detector, &mut faults))
+            .collect();
+        if !faults.is_empty() {
+            return Err(GuardFault { faults });
+        }
+        Ok(Self {
+            secrets: Secrets::compile(),
+            names: (!settings.without_names).then(Names::load),
+            own,
+            thresholds: settings.thresholds.clone(),
+            off: settings.off.clone(),
+        })
+    }
+
+    /// Looks at a text.
+    #[must_use]
+    pub fn scan(&self, text: &str) -> Scan {
+        let views = Views::of(text);
+        let mut findings = Vec::new();
+        let mut found: Vec<Found> = Vec::new();
+        for view in &views.views {
+            self.find(view, &mut found);
+            for one in found.drain(..).filter(|one| self.counts(one, view.purpose)) {
+                if let Some(place) = view.original(&(one.start..one.end)) {
+                    findings.push(Finding {
+                        kind: one.kind,
+                        rule: one.rule,
+                        start: place.start,
+                        end: place.end,
+                        score: one.score,
+                        is_encoded: view.is_decoded,
+                    });
+                }
+            }
+        }
+        Scan { findings: conflicts::resolve(findings), is_opaque: views.is_opaque }
+    }
+
+    fn find(&self, view: &View<'_>, found: &mut Vec<Found>) {
+        detectors::find(&view.text, found);
+        self.secrets.find(&view.text, found);
+        for own in &self.own {
+            own.find(&view.text, found);
+        }
+        if let (Some(names), Purpose::Plain) = (&self.names, view.purpose) {
+            names.find(&view.text, found);
+        }
+    }
+
+    fn counts(&self, found: &Found, purpose: Purpose) -> bool {
+        let threshold = self.thresholds.get(&found.kind).copied().unwrap_or(DEFAULT_THRESHOLD);
+        let is_wanted = found.score >= threshold && !self.off.contains(&found.kind);
+        is_wanted && (purpose != Purpose::LookAlikes || is_of_letters(&found.kind))
+    }
+}
+
+/// Kinds that look-alike letters can disguise.
+fn is_of_letters(kind: &Kind) -> bool {
+    !matches!(
+        kind.as_str(),
+        "phone" | "date" | "date_of_birth" | "age" | "zip_code" | "address" | "ip_address"
+    )
+}

@@ -1,0 +1,29 @@
+//! Finds, hides and restores sensitive text. Plain text in, plain text out: the crate knows no
+//! messages, no HTTP and no async runtime.
+//!
+//! [`Guard::scan`] looks at a text and at views of it (normalised, decoded) and gives
+//! [`Finding`]s with places in the original. [`Actions`] say what to do with each kind;
+//! [`Vault`] hides and keeps what may come back, [`Restorer`] brings it back, also in streams.
+//!
+//! Everything is linear in the length of the text. Regular expressions work on bytes in ASCII
+//! mode; what is written in other scripts reaches them through the views.
+
+mod detectors;
+mod finding;
+mod guard;
+mod hide;
+mod kind;
+mod names;
+mod restore;
+mod secrets;
+mod vault;
+mod view;
+
+pub use finding::{Finding, Found};
+pub use guard::{
+    Checksum, DEFAULT_THRESHOLD, DetectorFault, Guard, GuardFault, GuardSettings, OwnDetector, Scan,
+};
+pub use hide::{Action, Actions, Hidden};
+pub use kind::Kind;
+pub use restore::{RestoreState, Restorer};
+pub use vault::Vault;

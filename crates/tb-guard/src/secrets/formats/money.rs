@@ -1,0 +1,53 @@
+//! Payments, shops and markets.
+
+use super::super::class::{ALNUM, ANY_HEX, ANY64, DASHED, HEX, LOWER, URL64, UUID, WORD};
+use super::{Format, OPEN, Part, parts, run};
+
+pub(super) const FORMATS: &[Format] = &[
+    run("stripe_secret_key", "sk_live_", ALNUM, 16, 256),
+    run("stripe_test_key", "sk_test_", ALNUM, 16, 256),
+    run("stripe_restricted_key", "rk_live_", ALNUM, 16, 256),
+    run("stripe_restricted_test_key", "rk_test_", ALNUM, 16, 256),
+    run("stripe_production_key", "sk_prod_", ALNUM, 16, 256),
+    run("stripe_webhook_secret", "whsec_", ANY64, 24, 80),
+    run("stripe_organisation_key", "sk_org_", WORD, 24, 256),
+    run("shopify_access_token", "shpat_", ANY_HEX, 32, 32),
+    run("shopify_custom_token", "shpca_", ANY_HEX, 32, 32),
+    run("shopify_private_token", "shppa_", ANY_HEX, 32, 32),
+    run("shopify_shared_secret", "shpss_", ANY_HEX, 32, 32),
+    run("shopify_user_token", "shpua_", ANY_HEX, 32, 32),
+    run("shopify_theme_token", "shptka_", ANY_HEX, 32, 32),
+    run("shopify_partner_token", "prtapi_", ANY_HEX, 32, 32),
+    run("shopify_cli_token", "atkn_", URL64, 40, OPEN),
+    run("square_access_token", "EAAA", URL64, 60, 60),
+    run("square_legacy_token", "sq0atp-", URL64, 22, 22),
+    run("square_client_secret", "sq0csp-", URL64, 43, 43),
+    parts("paypal_braintree_token", "access_token$production$", BRAINTREE),
+    parts("paypal_braintree_sandbox_token", "access_token$sandbox$", BRAINTREE),
+    run("adyen_key", "AQE", ANY64, 100, OPEN),
+    run("razorpay_key", "rzp_live_", ALNUM, 14, 20),
+    run("razorpay_test_key", "rzp_test_", ALNUM, 14, 20),
+    run("flutterwave_key", "FLWSECK-", DASHED, 32, 48),
+    run("flutterwave_test_key", "FLWSECK_TEST-", DASHED, 12, 48),
+    run("mollie_live_key", "live_", ALNUM, 30, 40),
+    run("mollie_test_key", "test_", ALNUM, 30, 40),
+    run("gocardless_token", "live_", URL64, 40, 44),
+    run("paddle_key", "pdl_live_apikey_", WORD, 40, 80),
+    run("paddle_sandbox_key", "pdl_sdbx_apikey_", WORD, 40, 80),
+    run("paddle_webhook_secret", "pdl_ntfset_", WORD, 40, 80),
+    run("polar_token", "polar_oat_", ALNUM, 30, 64),
+    run("plaid_access_token", "access-production-", UUID, 36, 36),
+    run("plaid_sandbox_token", "access-sandbox-", UUID, 36, 36),
+    run("plaid_development_token", "access-development-", UUID, 36, 36),
+    run("lob_key", "live_pub_", HEX, 30, 32),
+    run("easypost_key", "EZAK", ALNUM, 54, 54),
+    run("easypost_test_key", "EZTK", ALNUM, 54, 54),
+    run("shippo_token", "shippo_live_", HEX, 40, 40),
+    run("shippo_test_token", "shippo_test_", HEX, 40, 40),
+    run("duffel_token", "duffel_live_", URL64, 40, 48),
+    run("duffel_test_token", "duffel_test_", URL64, 40, 48),
+    run("ebay_client_secret", "PRD-", DASHED, 32, 44),
+    run("ebay_sandbox_secret", "SBX-", DASHED, 32, 44),
+];
+
+const BRAINTREE: &[Part] = &[Part::Run(LOWER, 16, 16), Part::Text("$"), Part::Run(HEX, 32, 32)];

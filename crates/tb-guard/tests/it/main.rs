@@ -1,0 +1,7 @@
+//! Tests of the guard through its public interface.
+
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may panic")]
+
+mod identity;
+mod scanning;
+mod streams;
