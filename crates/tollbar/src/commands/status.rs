@@ -14,7 +14,7 @@ use crate::failure::{Failed, NEGATIVE, NOT_PERMITTED, UNREACHABLE};
 use crate::output::{Format, Rows};
 
 /// The columns, which are members of the answer.
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 13] = [
     "version",
     "started_at",
     "uptime_seconds",
@@ -26,6 +26,8 @@ const COLUMNS: [&str; 11] = [
     "environment",
     "listen",
     "admin_listen",
+    "targets",
+    "provider_keys",
 ];
 
 /// Prints what the server says of itself.
@@ -63,7 +65,10 @@ fn print(status: &Value, format: Format) -> anyhow::Result<ExitCode> {
     let rows = if format == Format::Table {
         let mut rows = Rows::new(vec!["what", "value"]);
         for name in COLUMNS {
-            rows.push(vec![Value::from(name), value(name)]);
+            match value(name) {
+                Value::Array(items) => items.iter().for_each(|item| rows.push(health(item))),
+                value => rows.push(vec![Value::from(name), value]),
+            }
         }
         rows
     } else {
@@ -73,6 +78,21 @@ fn print(status: &Value, format: Format) -> anyhow::Result<ExitCode> {
     };
     rows.print(format)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// A target with its breaker, or a key at a provider, as one line for people.
+fn health(item: &Value) -> Vec<Value> {
+    let text = |name: &str| item.get(name).and_then(Value::as_str).unwrap_or_default();
+    let number = |name: &str| item.get(name).and_then(Value::as_u64).unwrap_or_default();
+    if item.get("breaker").is_some() {
+        let (failures, attempts) = (number("failure_permille"), number("attempts_in_window"));
+        return vec![
+            format!("target {}/{}", text("provider"), text("model")).into(),
+            format!("{}, {failures} of 1000 of {attempts} attempts failed", text("breaker")).into(),
+        ];
+    }
+    let name = format!("key {} of {}", number("index"), text("provider"));
+    vec![name.into(), text("state").into()]
 }
 
 fn resolve(url: &str) -> anyhow::Result<SocketAddr> {

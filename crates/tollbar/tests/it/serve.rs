@@ -119,4 +119,7 @@ fn status_asks_the_running_server() {
     let url = format!("http://{}", again.admin_address());
     let status = folder.run(&["status", "--url", &url, "--token-file", "token", "-o", "json"]);
     assert_eq!(status.json()["rows"][0]["draining"], false);
+    assert_eq!(status.json()["rows"][0]["targets"][0]["breaker"], "closed");
+    let shown = folder.run(&["status", "--url", &url, "--token-file", "token"]).stdout();
+    assert!(shown.contains("closed, 0 of 1000 of 0 attempts failed"), "{shown}");
 }
