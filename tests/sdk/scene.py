@@ -94,7 +94,7 @@ def configuration(upstream: str) -> str:
         model("claude", "anthropic-fake", "claude-fake-1"),
         *(model(f"odd-{case}", f"odd-{case}", "odd-1") for case in ODD_CASES),
         '[models.exhausted]\ntargets = [{ provider = "odd-html", model = "odd-1" }, '
-        '{ provider = "odd-html_ok", model = "odd-1" }]\n',
+        '{ provider = "odd-html_ok", model = "odd-1" }]\nretry = { attempts = 2 }\n',
         '[models.second-helps]\ntargets = [{ provider = "odd-html", model = "odd-1" }, '
         '{ provider = "odd-plain", model = "odd-1" }]\n',
         '[services.app]\npurposes = ["testing"]\nmodels = ["*"]\n',
