@@ -162,8 +162,10 @@ impl Gateway {
 
     fn configuration(&self, percent: u32) -> String {
         let (port, admin, ttl) = (self.port, self.admin, TTL.as_secs());
+        // Room for every answer of a run: the oracle counts on it that a kept answer stays.
         let mut text = format!(
-            "[server]\nlisten = \"127.0.0.1:{port}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n\n\
+            "[cache]\nmemory = \"512MiB\"\n\
+             [server]\nlisten = \"127.0.0.1:{port}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n\n\
              [storage]\nurl = \"sqlite:tollbar.db\"\n\n[journal]\npath = \"journal/\"\n\n\
              [services.chaos]\npurposes = [\"testing\"]\n\n\
              [models.{MODEL}]\nfallbacks = [\"small\"]\n\
