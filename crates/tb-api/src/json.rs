@@ -9,11 +9,13 @@ use std::borrow::Cow;
 use bytes::Bytes;
 
 mod edit;
+mod leaves;
 mod scan;
 mod text;
 mod walk;
 
 pub use edit::Edits;
+pub use leaves::{Leaf, LeafKind, Step};
 pub use text::write_string;
 
 use scan::{Fault, Member};

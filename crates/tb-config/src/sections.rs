@@ -11,6 +11,7 @@ use crate::reader::{Place, Section};
 use crate::snapshot::Snapshot;
 use crate::vendors;
 
+mod guard;
 mod listeners;
 mod models;
 mod prices;
@@ -74,6 +75,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
         environment,
         log_format: log_format?,
         cache: cache?,
+        guard: guard::rules()?,
     })
 }
 

@@ -1,5 +1,7 @@
 //! The checked, immutable configuration that requests are served with.
 
+mod guard;
+
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -14,6 +16,11 @@ use tb_core::{
 };
 use tb_providers::simulated::SimulatedSettings;
 use tb_providers::{BaseUrl, DialectName, Quirks};
+
+pub use self::guard::{
+    GuardPolicy, GuardRules, InjectionPolicy, InputLimits, KeywordFilter, Limits, Moderation,
+    ModerationForm, OnTrouble, Reaction,
+};
 
 /// One configuration, applied whole or not at all.
 #[derive(Debug)]
@@ -45,6 +52,8 @@ pub struct Snapshot {
     pub log_format: LogFormat,
     /// `[cache]`
     pub cache: CacheLimits,
+    /// `[guard]`
+    pub guard: GuardRules,
 }
 
 /// `[cache]`: the room of the response cache of all models together.
@@ -301,6 +310,8 @@ pub struct Service {
     pub networks: Vec<Network>,
     /// Its requests served at the same time (`limits.concurrent`).
     pub max_concurrent: Option<usize>,
+    /// What the guard does for it.
+    pub guard: Arc<GuardPolicy>,
 }
 
 /// Time-outs of a model that is called as `provider/model`: the defaults of `[models]`.

@@ -15,6 +15,7 @@ use crate::admission::Admission;
 use crate::bindings::Bindings;
 use crate::cache::{AnswerCache, Backing};
 use crate::client::HttpClient;
+use crate::guarded::TenantKeys;
 use crate::health::Health;
 use crate::metrics::Metrics;
 use crate::runtime::Runtime;
@@ -34,6 +35,9 @@ pub struct Parts {
     /// The key of the hashes and of the encryption of kept answers; it must outlive the process
     /// where `answers` does.
     pub cache_secret: [u8; 32],
+    /// The key from which each tenant's key of placeholders and hashes is derived; it must
+    /// outlive the process, or the same value hashes to another one after a restart.
+    pub guard_secret: [u8; 32],
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// What is counted.
@@ -58,6 +62,7 @@ pub(crate) struct Shared {
     pub(crate) cache: AnswerCache,
     pub(crate) health: Arc<Health>,
     pub(crate) admission: Admission,
+    pub(crate) guard_keys: TenantKeys,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) tasks: TaskTracker,
@@ -93,6 +98,7 @@ impl Engine {
             cache,
             health,
             admission: Admission::default(),
+            guard_keys: TenantKeys::new(&parts.guard_secret),
             clock: parts.clock,
             metrics: parts.metrics,
             tasks: tasks.clone(),

@@ -11,16 +11,18 @@
 //! | 7 | `deliver` | `Answer` and `Settlement` → `Reply` |
 
 use std::pin::pin;
+use std::sync::Arc;
 
 use crate::clock;
 use crate::engine::Engine;
+use crate::moderation::{judge_answer, judge_request};
 use crate::refusal::{Refusal, Refused};
 use crate::reply::Reply;
 use crate::request::{BodyError, BodyFuture, PublicRequest, RequestBody, RequestHead};
 use crate::settlement::Settlement;
 use crate::stages::admit::{Admitted, admit, count_limit, count_unadmitted, take_turn};
 use crate::stages::compose::compose;
-use crate::stages::deliver::{Answer, deliver};
+use crate::stages::deliver::{Answer, Answered, deliver};
 use crate::stages::dispatch::dispatch;
 use crate::stages::lookup::{Found, first_of, lookup};
 use crate::stages::route::route;
@@ -37,9 +39,9 @@ pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Ref
     let (admitted, mut settlement) =
         admit(engine, &head).map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
     match answer(engine, &head, body, admitted, &mut settlement).await {
-        Ok(answer) => {
+        Ok(answered) => {
             let memory = settlement.take_answer_memory();
-            let mut reply = deliver(engine, &head, answer, settlement).await?;
+            let mut reply = deliver(engine, &head, answered, settlement).await?;
             reply.body.hold(memory);
             Ok(reply)
         }
@@ -61,7 +63,7 @@ async fn answer(
     body: BodyFuture,
     admitted: Admitted,
     settlement: &mut Settlement,
-) -> Result<Answer, Refused> {
+) -> Result<Answered, Refused> {
     let RequestBody { bytes, memory } = body.await.map_err(|error| {
         if matches!(error, BodyError::NoMemory(_)) {
             settlement.turned_away();
@@ -72,23 +74,27 @@ async fn answer(
     settlement.hold(memory);
     settlement.body_arrived(clock::now());
     let composed = compose(head, admitted, bytes, settlement)?;
-    let scrubbed = scrub(composed);
+    let scrubbed = scrub(engine, head, composed, settlement).await?;
+    judge_request(engine, head, &scrubbed, settlement).await?;
+    let guarded = Arc::clone(&scrubbed.guarded);
     let mut fresh = match lookup(engine, head, scrubbed, settlement).await? {
-        Found::Hit(answer) => return Ok(Answer::Local(answer)),
+        Found::Hit(answer) => return Ok(Answered { answer: Answer::Local(answer), guarded }),
         Found::Fresh(fresh) => fresh,
     };
     let overheard = fresh.overheard.take();
     let first = {
         let asking = pin!(async {
             let plan = route(engine, head, fresh).await?;
-            dispatch(engine, head, plan, settlement).await
+            let answer = dispatch(engine, head, plan, settlement).await?;
+            judge_answer(engine, head, (answer, &guarded), settlement).await
         });
         first_of(engine, overheard, asking).await
     };
-    first.unwrap_or_else(|kept| {
+    let answer = first.unwrap_or_else(|kept| {
         settlement.overtaken();
         Ok(Answer::Local(kept))
-    })
+    })?;
+    Ok(Answered { answer, guarded })
 }
 
 fn unreadable(engine: &Engine, error: BodyError) -> Refusal {

@@ -8,10 +8,13 @@
 //! Everything is linear in the length of the text. Regular expressions work on bytes in ASCII
 //! mode; what is written in other scripts reaches them through the views.
 
+mod characters;
 mod detectors;
 mod finding;
 mod guard;
 mod hide;
+mod injection;
+mod keywords;
 mod kind;
 mod names;
 mod restore;
@@ -19,11 +22,14 @@ mod secrets;
 mod vault;
 mod view;
 
+pub use characters::{CharacterCounts, Characters, Cleaned, Handling};
 pub use finding::{Finding, Found};
 pub use guard::{
     Checksum, DEFAULT_THRESHOLD, DetectorFault, Guard, GuardFault, GuardSettings, OwnDetector, Scan,
 };
 pub use hide::{Action, Actions, Hidden};
+pub use injection::{Injection, injection};
+pub use keywords::{KeywordList, Keywords};
 pub use kind::Kind;
 pub use restore::{RestoreState, Restorer};
 pub use vault::Vault;

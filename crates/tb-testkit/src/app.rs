@@ -79,6 +79,7 @@ impl TestApp {
             responses,
             answers: Arc::clone(&store) as _,
             cache_secret: pepper.derive("cache"),
+            guard_secret: pepper.derive("guard"),
             clock: Arc::new(SystemClock),
             metrics: Arc::new(Metrics::new("test")),
             seed: [4, 2],

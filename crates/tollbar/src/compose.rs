@@ -149,6 +149,7 @@ fn engine(loaded: &Loaded, stores: &Stores, journal: Arc<dyn Journal>) -> anyhow
         responses: Arc::clone(&stores.responses),
         answers: Arc::clone(&stores.answers),
         cache_secret: stores.pepper.derive("cache"),
+        guard_secret: stores.pepper.derive("guard"),
         clock: Arc::new(SystemClock),
         metrics: Arc::new(Metrics::new(VERSION)),
         seed,

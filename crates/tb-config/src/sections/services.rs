@@ -39,6 +39,7 @@ pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> O
         data_classes: data_classes?.into_iter().map(|class| class.value.0).collect(),
         networks: networks?.into_iter().map(|network| network.value).collect(),
         max_concurrent: concurrent.and_then(|limit| usize::try_from(limit.value).ok()),
+        guard: std::sync::Arc::default(),
     })
 }
 

@@ -32,6 +32,7 @@ fn service(max_concurrent: Option<usize>) -> Arc<Service> {
         data_classes: Vec::new(),
         networks: Vec::new(),
         max_concurrent,
+        guard: Arc::default(),
     })
 }
 

@@ -40,7 +40,8 @@ async fn keeper_of(gateway: &Gateway, ask: &Ask) -> Keeper {
     let (admitted, mut settlement) = admit::admit(engine, head).unwrap();
     let body = request.body.await.unwrap().bytes;
     let composed = compose::compose(head, admitted, body, &mut settlement).unwrap();
-    match lookup::lookup(engine, head, scrub::scrub(composed), &mut settlement).await.unwrap() {
+    let scrubbed = scrub::scrub(engine, head, composed, &mut settlement).await.unwrap();
+    match lookup::lookup(engine, head, scrubbed, &mut settlement).await.unwrap() {
         lookup::Found::Fresh(fresh) => fresh.keeper,
         lookup::Found::Hit(hit) => panic!("{hit:?}"),
     }

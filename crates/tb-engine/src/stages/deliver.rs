@@ -13,11 +13,13 @@ use tb_providers::Decoded;
 use crate::cache::{CacheNote, Keeper, Made};
 use crate::client::UpstreamBody;
 use crate::engine::Engine;
+use crate::guarded::Guarded;
 use crate::headers as names;
 use crate::local::{LocalAnswer, Origin};
 use crate::refusal::{Refusal, Refused, class_label, error_code, verdict};
 use crate::reply::{Reply, ReplyBody};
 use crate::request::RequestHead;
+use crate::restoration::Restoration;
 use crate::runtime::{RunningModel, RunningTarget};
 use crate::settlement::{AttemptEnd, Settlement};
 use crate::stages::lookup::count as count_cached;
@@ -31,6 +33,12 @@ const PASSED_ON: [HeaderName; 3] = [
     HeaderName::from_static("openai-version"),
     HeaderName::from_static("content-disposition"),
 ];
+
+/// An answer with what was done to the request.
+pub(crate) struct Answered {
+    pub(crate) answer: Answer,
+    pub(crate) guarded: Arc<Guarded>,
+}
 
 /// What the client gets.
 pub(crate) enum Answer {
@@ -75,9 +83,10 @@ pub(crate) enum Content {
 pub(crate) async fn deliver(
     engine: &Engine,
     head: &RequestHead,
-    answer: Answer,
+    Answered { answer, guarded }: Answered,
     settlement: Settlement,
 ) -> Result<Reply, Refused> {
+    let _ = Restoration::of(&guarded, head.surface);
     match answer {
         Answer::Provider(answer) => {
             let rung = answer.rung;

@@ -180,6 +180,7 @@ impl Gateway {
             responses: Arc::clone(&store) as _,
             answers: store,
             cache_secret: [7; 32],
+            guard_secret: [7; 32],
             clock: Arc::new(SystemClock),
             metrics: Arc::new(Metrics::new("test")),
             seed: [4, 2],

@@ -75,6 +75,7 @@ impl Admin {
             responses: store.clone(),
             answers: store.clone(),
             cache_secret: [9; 32],
+            guard_secret: [9; 32],
             clock: Arc::new(SystemClock),
             metrics: Arc::new(Metrics::new("1.2.3")),
             seed: [1, 2],

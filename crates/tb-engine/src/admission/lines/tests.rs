@@ -29,6 +29,7 @@ fn service(name: &str, max_concurrent: Option<usize>) -> Service {
         data_classes: Vec::new(),
         networks: Vec::new(),
         max_concurrent,
+        guard: Arc::default(),
     }
 }
 

@@ -264,6 +264,7 @@ impl Gateway {
             responses: Arc::clone(&written) as _,
             answers: Arc::clone(&written) as _,
             cache_secret: pepper.derive("cache"),
+            guard_secret: pepper.derive("guard"),
             clock: Arc::clone(&clock) as _,
             metrics: Arc::new(Metrics::new("test")),
             seed: [4, 2],
