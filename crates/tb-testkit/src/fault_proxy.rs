@@ -11,12 +11,9 @@ mod wire;
 
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
-
-use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 
 pub use self::plan::{Fault, FaultPlan};
+use crate::listening::Listening;
 use crate::provider::Recorded;
 
 /// A request that reached the proxy, and what became of it.
@@ -44,10 +41,8 @@ struct State {
 
 /// A proxy on a free loopback port, stopped when dropped.
 pub struct FaultProxy {
-    address: SocketAddr,
     state: Arc<State>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    listening: Listening,
 }
 
 impl FaultProxy {
@@ -58,25 +53,23 @@ impl FaultProxy {
     #[must_use]
     pub fn start(upstream: SocketAddr, plan: FaultPlan) -> Self {
         let state = Arc::new(State { upstream, plan: Mutex::new(plan), records: Mutex::default() });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
-        let thread = std::thread::spawn(move || run(listener, &shared, stopped));
-        Self { address, state, stop: Some(stop), thread: Some(thread) }
+        let listening = Listening::start(move |stream, number| {
+            exchange::serve(stream, Arc::clone(&shared), number)
+        });
+        Self { state, listening }
     }
 
     /// `http://127.0.0.1:PORT`
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listening.address())
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
     }
 
     /// Replaces the plan for the requests that are to come, and forgets the records.
@@ -89,15 +82,6 @@ impl FaultProxy {
     #[must_use]
     pub fn records(&self) -> Vec<Proxied> {
         lock(&self.state.records).clone()
-    }
-}
-
-impl Drop for FaultProxy {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
     }
 }
 
@@ -127,20 +111,4 @@ impl State {
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn run(listener: std::net::TcpListener, state: &Arc<State>, stopped: oneshot::Receiver<()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listener).unwrap();
-        let mut connections = tokio::task::JoinSet::new();
-        let accepting = async {
-            for number in 0.. {
-                if let Ok((stream, _)) = listener.accept().await {
-                    connections.spawn(exchange::serve(stream, Arc::clone(state), number));
-                }
-            }
-        };
-        tokio::select! { () = accepting => {}, _ = stopped => {} }
-    });
 }

@@ -18,6 +18,7 @@
 mod app;
 mod client;
 mod fault_proxy;
+mod listening;
 mod provider;
 
 pub use app::TestApp;

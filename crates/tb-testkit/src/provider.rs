@@ -3,13 +3,13 @@
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread::JoinHandle;
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::oneshot;
+use tokio::net::TcpStream;
+
+use crate::listening::Listening;
 
 /// A request that reached the provider.
 #[derive(Debug, Clone)]
@@ -127,10 +127,8 @@ struct State {
 
 /// A provider on a free loopback port, stopped when dropped.
 pub struct FakeProvider {
-    address: SocketAddr,
     state: Arc<State>,
-    stop: Option<oneshot::Sender<()>>,
-    thread: Option<JoinHandle<()>>,
+    listening: Listening,
 }
 
 impl FakeProvider {
@@ -145,25 +143,21 @@ impl FakeProvider {
             requests: Mutex::default(),
             abandoned: AtomicUsize::new(0),
         });
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        listener.set_nonblocking(true).unwrap();
-        let address = listener.local_addr().unwrap();
-        let (stop, stopped) = oneshot::channel();
         let shared = Arc::clone(&state);
-        let thread = std::thread::spawn(move || run(listener, &shared, stopped));
-        Self { address, state, stop: Some(stop), thread: Some(thread) }
+        let listening = Listening::start(move |stream, _| connection(stream, Arc::clone(&shared)));
+        Self { state, listening }
     }
 
     /// `http://127.0.0.1:PORT`
     #[must_use]
     pub fn url(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.listening.address())
     }
 
     /// Where it listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.listening.address()
     }
 
     /// What reached it so far.
@@ -177,31 +171,6 @@ impl FakeProvider {
     pub fn abandoned(&self) -> usize {
         self.state.abandoned.load(Ordering::Acquire)
     }
-}
-
-impl Drop for FakeProvider {
-    fn drop(&mut self) {
-        drop(self.stop.take());
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn run(listener: std::net::TcpListener, state: &Arc<State>, stopped: oneshot::Receiver<()>) {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    runtime.block_on(async {
-        let listener = TcpListener::from_std(listener).unwrap();
-        let mut tasks = tokio::task::JoinSet::new();
-        let accepting = async {
-            loop {
-                if let Ok((stream, _)) = listener.accept().await {
-                    tasks.spawn(connection(stream, Arc::clone(state)));
-                }
-            }
-        };
-        tokio::select! { () = accepting => {}, _ = stopped => {} }
-    });
 }
 
 async fn connection(mut stream: TcpStream, state: Arc<State>) {
