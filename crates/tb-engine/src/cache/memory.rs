@@ -1,6 +1,6 @@
 //! The entries in memory, bounded by their bytes.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -11,8 +11,11 @@ use tb_core::ports::AnswerFilter;
 use super::entry::{Entry, Label};
 use super::key::Key;
 
-/// Kept answers by key.
-pub(super) struct Memory(Cache<Key, Held>);
+/// Kept answers by key. Nothing is allocated before the first one comes.
+pub(super) struct Memory {
+    answers: OnceLock<Cache<Key, Held>>,
+    max_bytes: u64,
+}
 
 #[derive(Clone)]
 struct Held {
@@ -43,52 +46,66 @@ impl Expiry<Key, Held> for Leaving {
 
 impl Memory {
     /// Room for `max_bytes` of entries.
-    pub(super) fn new(max_bytes: u64) -> Self {
-        let weight = |_: &Key, held: &Held| u32::try_from(held.entry.bytes()).unwrap_or(u32::MAX);
-        Self(Cache::builder().max_capacity(max_bytes).weigher(weight).expire_after(Leaving).build())
+    pub(super) const fn new(max_bytes: u64) -> Self {
+        Self { answers: OnceLock::new(), max_bytes }
+    }
+
+    fn answers(&self) -> &Cache<Key, Held> {
+        self.answers.get_or_init(|| {
+            let weight =
+                |_: &Key, held: &Held| u32::try_from(held.entry.bytes()).unwrap_or(u32::MAX);
+            let builder = Cache::builder().max_capacity(self.max_bytes);
+            builder.weigher(weight).expire_after(Leaving).build()
+        })
     }
 
     pub(super) fn get(&self, key: &Key, now: Timestamp) -> Option<Arc<Entry>> {
-        self.0.get(key).map(|held| held.entry).filter(|entry| entry.times.may_be_kept(now))
+        let held = self.answers.get()?.get(key)?;
+        held.entry.times.may_be_kept(now).then_some(held.entry)
     }
 
     pub(super) fn insert(&self, key: Key, entry: Arc<Entry>, now: Timestamp) {
         let left = entry.times.left(now);
-        self.0.insert(key, Held { entry, left });
+        self.answers().insert(key, Held { entry, left });
     }
 
     /// Takes in an entry from the store, unless a newer one came meanwhile.
     pub(super) fn load(&self, key: Key, entry: Arc<Entry>, now: Timestamp) {
         let left = entry.times.left(now);
-        self.0.entry(key).or_insert(Held { entry, left });
+        self.answers().entry(key).or_insert(Held { entry, left });
     }
 
     pub(super) fn remove(&self, key: &Key) {
-        self.0.invalidate(key);
+        if let Some(answers) = self.answers.get() {
+            answers.invalidate(key);
+        }
     }
 
     /// Removes what fits; gives their number.
     pub(super) fn purge(&self, filter: &AnswerFilter) -> u64 {
-        let fitting: Vec<Key> = self
-            .0
+        let Some(answers) = self.answers.get() else { return 0 };
+        let fitting: Vec<Key> = answers
             .iter()
             .filter(|(_, held)| fits(filter, &held.entry.label))
             .map(|(key, _)| *key)
             .collect();
-        fitting.iter().for_each(|key| self.0.invalidate(key));
+        fitting.iter().for_each(|key| answers.invalidate(key));
         u64::try_from(fitting.len()).unwrap_or(u64::MAX)
     }
 
     /// Entries and their bytes.
     pub(super) fn size(&self) -> (u64, u64) {
-        self.0.run_pending_tasks();
-        (self.0.entry_count(), self.0.weighted_size())
+        let Some(answers) = self.answers.get() else { return (0, 0) };
+        answers.run_pending_tasks();
+        (answers.entry_count(), answers.weighted_size())
     }
 }
 
 impl std::fmt::Debug for Memory {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Memory").field("entries", &self.0.entry_count()).finish()
+        f.debug_struct("Memory")
+            .field("entries", &self.answers.get().map_or(0, Cache::entry_count))
+            .finish()
     }
 }
 
