@@ -23,7 +23,7 @@ use clap::Args;
 
 use crate::programs;
 use crate::workspace::Workspace;
-use peers::{Kind, Peer};
+use peers::{Guarding, Kind, Peer};
 use report::{Machine, Report};
 
 /// What `bench` may be told.
@@ -81,7 +81,12 @@ pub(crate) fn run(arguments: &BenchArguments) -> anyhow::Result<bool> {
 /// Builds the gateway and this program for speed, and hands over to the latter: a load
 /// generator without optimisation would measure itself.
 pub(crate) fn run_optimised(workspace: &Workspace) -> anyhow::Result<bool> {
-    for package in ["tollbar", "xtask"] {
+    optimised(workspace, &["tollbar", "xtask"])
+}
+
+/// The same with the packages that a chore needs; this program is the last of them.
+pub(crate) fn optimised(workspace: &Workspace, packages: &[&str]) -> anyhow::Result<bool> {
+    for package in packages {
         let arguments = ["build", "--quiet", "--release", "--locked", "--package", package];
         programs::run(Command::new("cargo").current_dir(&workspace.root).args(arguments))?;
     }
@@ -114,18 +119,27 @@ async fn measure(arguments: &BenchArguments, workspace: &Workspace) -> anyhow::R
 
     let mut peers = Vec::new();
     for kind in &arguments.peers {
-        peers.push(Peer::start(*kind, &place).await?.0);
+        let guardings = match kind {
+            Kind::Nginx => &[Guarding::Off][..],
+            Kind::Tollbar => &Guarding::ALL,
+        };
+        for guarding in guardings {
+            peers.push(Peer::start(*kind, *guarding, &place).await?.0);
+        }
     }
     let mut rows = Vec::new();
     let duration = Duration::from_secs_f64(arguments.seconds);
     for round in 1..=arguments.rounds {
         peers.rotate_left(1);
-        for kind in peers.iter().map(|peer| peer.kind) {
-            eprintln!("round {round}: {kind}: start");
-            rows.push(scenarios::start(kind, &place, round).await?);
+        for (name, guarding) in scenarios::STARTS {
+            for kind in &arguments.peers {
+                eprintln!("round {round}: {kind}: {name}");
+                let (peer, took) = Peer::start(*kind, *guarding, &place).await?;
+                rows.push(scenarios::start(name, &peer, took, round).await);
+            }
         }
         for scenario in scenarios::ALL {
-            for peer in &peers {
+            for peer in peers.iter().filter(|peer| scenario.is_for(peer)) {
                 eprintln!("round {round}: {}: {}", peer.kind, scenario.name);
                 rows.push(scenarios::run(scenario, peer, duration, round).await?);
             }

@@ -3,7 +3,8 @@
 //! `test` is what CI runs and what a contributor runs before a commit: every check that the
 //! project has, one after another. `tidy` holds the house rules that no compiler knows.
 //! `prices` derives the built-in price table. `bench` measures the gateway beside a plain
-//! proxy on one machine. `chaos` sends requests into a scripted outage.
+//! proxy on one machine. `chaos` sends requests into a scripted outage. `guard-report` measures
+//! what the guard finds and how fast, `train-names` makes the weights of its tagger.
 //!
 //! This program is never shipped. It may print, and it reads the workspace from outside: it
 //! depends on none of our crates, so that it still runs when one of them does not compile.
@@ -11,6 +12,7 @@
 
 mod bench;
 mod chaos;
+mod guard_report;
 mod prices;
 mod programs;
 mod test;
@@ -46,6 +48,8 @@ enum Chore {
     Bench(bench::BenchArguments),
     /// Send requests into a scripted outage, and check which rung of the ladder answers.
     Chaos(chaos::ChaosArguments),
+    /// Measure what the guard finds, and write docs/guard.md.
+    GuardReport(guard_report::GuardReportArguments),
     /// Learn the weights of the guard's tagger of names and places.
     TrainNames(train::TrainArguments),
 }
@@ -57,6 +61,7 @@ fn main() -> ExitCode {
         Chore::Prices { models } => prices::run(&models),
         Chore::Bench(arguments) => bench::run(&arguments),
         Chore::Chaos(arguments) => chaos::run(&arguments),
+        Chore::GuardReport(arguments) => guard_report::run(&arguments),
         Chore::TrainNames(arguments) => train::run(&arguments),
     };
     match outcome {

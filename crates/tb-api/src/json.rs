@@ -2,7 +2,7 @@
 //!
 //! [`Document::parse`] reads every byte once and keeps where the members of the root object
 //! lie. A look deeper ([`Value::get`], [`Value::elements`]) steps through the validated text
-//! again, which is cheap and needs no memory.
+//! again, which is cheap and needs no memory. [`Document::leaves`] visits every text in it.
 
 use std::borrow::Cow;
 
@@ -18,7 +18,7 @@ pub use edit::Edits;
 pub use leaves::{Leaf, LeafKind, Step};
 pub use text::write_string;
 
-use scan::{Fault, Member};
+use scan::{Fault, Member, Root};
 
 /// The deepest nesting accepted. Real requests stay below 20; serde_json stops at 128.
 pub const MAX_DEPTH: usize = 96;
@@ -64,7 +64,7 @@ pub enum Kind {
     Null,
 }
 
-/// A validated JSON object with its top-level members located.
+/// A validated JSON document with the members of its root object located.
 #[derive(Clone)]
 pub struct Document {
     bytes: Bytes,
@@ -113,9 +113,22 @@ impl Document {
     /// deeper than [`MAX_DEPTH`], or a key that occurs twice in one object (at any depth).
     /// A `\u` escape that holds half of a surrogate pair is refused too: it stands for no text.
     pub fn parse(bytes: Bytes) -> Result<Self, JsonError> {
+        Self::with_root(bytes, Root::Object)
+    }
+
+    /// Like [`Self::parse`], for text that may have an array at its root too (JSON inside a
+    /// string). Such a document has no members; [`Self::leaves`] and [`Self::spliced`] work.
+    ///
+    /// # Errors
+    /// Those of [`Self::parse`], and a root that is neither an object nor an array.
+    pub fn parse_value(bytes: Bytes) -> Result<Self, JsonError> {
+        Self::with_root(bytes, Root::Container)
+    }
+
+    fn with_root(bytes: Bytes, root: Root) -> Result<Self, JsonError> {
         let index = std::str::from_utf8(&bytes)
             .map_err(|e| Fault { problem: "the document is not UTF-8", offset: e.valid_up_to() })
-            .and_then(|text| scan::index(text.as_bytes()));
+            .and_then(|text| scan::index(text.as_bytes(), root));
         match index {
             Ok(scan::Index { members, text_bytes, attachments }) => {
                 Ok(Self { bytes, members, text_bytes, attachments })

@@ -5,8 +5,10 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes};
 use memchr::memmem;
+
+use crate::splice::splice;
 
 mod header;
 
@@ -29,8 +31,14 @@ pub struct Part {
     pub is_file: bool,
     /// Where its content lies in the body.
     pub content: Range<usize>,
-    /// Its file name and where the name's text lies in the body, quotes left out.
+    /// Where its headers lie in the body, without the empty line behind them. They are forwarded
+    /// as they came: unknown headers and parameters too.
+    pub headers: Range<usize>,
+    /// Its file name and where the name's text lies in the body, quotes left out. What takes its
+    /// place is written with [`file_name_text`].
     pub file_name: Option<(String, Range<usize>)>,
+    /// The same for `filename*`, decoded. Some clients send both (.NET's does).
+    pub extended_file_name: Option<(String, Range<usize>)>,
     /// What its `content-type` says, without parameters, in lower case.
     pub content_type: Option<String>,
 }
@@ -61,7 +69,8 @@ enum Delimiter {
 }
 
 impl Form {
-    /// Locates the parts of `body` (RFC 7578), at most 256.
+    /// Locates the parts of `body` (RFC 7578), at most 256. Text before the first boundary and
+    /// behind the last one has no meaning and is left out of [`Self::body`].
     ///
     /// # Errors
     /// When `content_type` has no boundary, the body does not end with the closing boundary,
@@ -73,14 +82,13 @@ impl Form {
         let delimiter = [b"\r\n--", boundary.as_slice()].concat();
         let finder = memmem::Finder::new(&delimiter);
         let dashes = delimiter.get(2..).unwrap_or_default();
-        let first = if body.starts_with(dashes) {
-            dashes.len()
-        } else {
+        let mut body = body;
+        if !body.starts_with(dashes) {
             let before = finder.find(&body).ok_or(MultipartError("the boundary never occurs"))?;
-            before + delimiter.len()
-        };
+            body.advance(before + 2);
+        }
         let mut parts: Vec<Part> = Vec::new();
-        let mut next = behind_boundary(&body, first)?;
+        let mut next = behind_boundary(&body, dashes.len())?;
         let end = loop {
             let start = match next {
                 Delimiter::Part(start) => start,
@@ -89,20 +97,25 @@ impl Form {
             if parts.len() == MAX_PARTS {
                 return Err(MultipartError("more than 256 parts"));
             }
-            let (described, content) = headers(&body, start)?;
+            let part = headers(&body, start)?;
+            let content = part.content.start;
             let rest = body.get(content..).unwrap_or_default();
             let stop =
                 finder.find(rest).ok_or(MultipartError("the closing boundary is missing"))?;
-            add(&mut parts, described, content..content + stop)?;
+            add(&mut parts, Part { content: content..content + stop, ..part })?;
             next = behind_boundary(&body, content + stop + delimiter.len())?;
         };
-        if memmem::find(body.get(end..).unwrap_or_default(), dashes).is_some() {
+        let epilogue = body.get(end..).unwrap_or_default();
+        if memmem::find(epilogue, dashes).is_some() {
             return Err(MultipartError("the boundary occurs behind the closing boundary"));
+        }
+        if epilogue != b"\r\n" {
+            body.truncate(end);
         }
         Ok(Self { body, parts })
     }
 
-    /// The body as it came.
+    /// The body, from the first boundary to the last one, as it came.
     #[must_use]
     pub fn body(&self) -> &Bytes {
         &self.body
@@ -128,13 +141,7 @@ impl Form {
     #[must_use]
     pub fn with_text(&self, name: &str, text: &str) -> Bytes {
         let Some(part) = self.plain(name) else { return self.body.clone() };
-        let before = self.body.get(..part.content.start).unwrap_or_default();
-        let behind = self.body.get(part.content.end..).unwrap_or_default();
-        let mut out = BytesMut::with_capacity(before.len() + text.len() + behind.len());
-        out.extend_from_slice(before);
-        out.extend_from_slice(text.as_bytes());
-        out.extend_from_slice(behind);
-        out.freeze()
+        splice(&self.body, &[(part.content.clone(), text)])
     }
 
     /// The body with ranges replaced, everything else byte for byte. `splices` come in rising
@@ -142,8 +149,7 @@ impl Form {
     /// boundary ([`Form::parse`] of the outcome tells).
     #[must_use]
     pub fn spliced(&self, splices: &[(Range<usize>, Vec<u8>)]) -> Bytes {
-        let _ = splices;
-        self.body.clone()
+        splice(&self.body, splices)
     }
 
     fn plain(&self, name: &str) -> Option<&Part> {
@@ -169,8 +175,8 @@ fn behind_boundary(body: &[u8], at: usize) -> Result<Delimiter, MultipartError> 
     }))
 }
 
-/// Reads the headers of the part that begins at `start`; gives where its content begins.
-fn headers(body: &[u8], start: usize) -> Result<(header::Described, usize), MultipartError> {
+/// Reads the headers of the part that begins at `start`; its content is empty still.
+fn headers(body: &[u8], start: usize) -> Result<Part, MultipartError> {
     const END: &[u8] = b"\r\n\r\n";
     let rest = body.get(start..).unwrap_or_default();
     if rest.starts_with(b"\r\n") {
@@ -180,20 +186,47 @@ fn headers(body: &[u8], start: usize) -> Result<(header::Described, usize), Mult
     let length = memmem::find(window, END)
         .ok_or(MultipartError("the headers of a part do not end, or exceed 8 KiB"))?;
     let described = header::describe(rest.get(..length).unwrap_or_default())?;
-    Ok((described, start + length + END.len()))
+    let is_file = described.is_file();
+    let header::Disposition { name, file_name, extended_file_name } = described.disposition;
+    let located =
+        |(text, range): (String, Range<usize>)| (text, start + range.start..start + range.end);
+    let content = start + length + END.len();
+    Ok(Part {
+        name,
+        is_file,
+        content: content..content,
+        headers: start..start + length,
+        file_name: file_name.map(located),
+        extended_file_name: extended_file_name.map(located),
+        content_type: described.content_type,
+    })
 }
 
-fn add(
-    parts: &mut Vec<Part>,
-    described: header::Described,
-    content: Range<usize>,
-) -> Result<(), MultipartError> {
-    let header::Described { name, is_file } = described;
-    let twice = !name.ends_with("[]")
-        && parts.iter().any(|other| other.name == name && !(other.is_file && is_file));
+fn add(parts: &mut Vec<Part>, part: Part) -> Result<(), MultipartError> {
+    let twice = !part.name.ends_with("[]")
+        && parts.iter().any(|other| other.name == part.name && !(other.is_file && part.is_file));
     if twice {
         return Err(MultipartError("a plain field occurs twice"));
     }
-    parts.push(Part { name, is_file, content, file_name: None, content_type: None });
+    parts.push(part);
     Ok(())
+}
+
+/// `text` as it may stand in the place of a file name, quoted or not, and of `filename*`: what
+/// is not of RFC 5987's `attr-char` is percent-encoded.
+#[must_use]
+pub fn file_name_text(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"!#$&+-.^_`|~".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push('%');
+            for digit in [byte >> 4, byte & 0xF] {
+                let digit = char::from_digit(u32::from(digit), 16).unwrap_or('0');
+                out.push(digit.to_ascii_uppercase());
+            }
+        }
+    }
+    out
 }

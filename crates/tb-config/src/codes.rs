@@ -77,7 +77,7 @@ codes! {
     BadSecretReference "E0023" Error "A secret is neither `{ env = \"NAME\" }` nor `{ file = \"PATH\" }`.";
     UnusableSecret "E0024" Error "A secret has characters that cannot be sent in an HTTP header.";
     UnknownProvider "E0030" Error "A target, or a model of a service, names a provider that is not in `[providers]`.";
-    UnknownModel "E0031" Error "A service names a model that is neither in `[models]` nor `provider/model`.";
+    UnknownModel "E0031" Error "A service names a model that is neither in `[models]` nor `provider/model`, or the guard's moderation one that is not in `[models]`.";
     NoTargets "E0032" Error "A model has no targets.";
     ZeroWeights "E0033" Error "All targets of a model, or all keys of a provider, have weight 0, so none would ever be chosen.";
     MissingBaseUrl "E0034" Error "A provider needs a `base_url`; only the simulated one has none.";
@@ -85,7 +85,7 @@ codes! {
     SameAddress "E0036" Error "The public API and the admin API would share an address.";
     OpenToAll "E0037" Error "Authentication is off on an address that other machines can reach.";
     SharesExceedOne "E0038" Error "The shares of a provider's failures add up to more than 1.";
-    NoPurposes "E0039" Error "A service has an empty list where at least one entry is needed.";
+    NoPurposes "E0039" Error "A list of a service, or of services, is empty where at least one entry is needed.";
     BadFailure "E0040" Error "A simulated failure has neither or both of `status` and `kind`.";
     NoEffect "E0041" Error "The key has no effect together with the others, so it is refused rather than ignored.";
     Duplicate "E0042" Error "An entry stands twice in a list.";
@@ -94,11 +94,18 @@ codes! {
     EmptyRung "E0045" Error "`on_exhausted` names something that has nothing to answer with: `stale_cache` needs a cache and time, `rules` needs a file.";
     UnreadableRules "E0046" Error "A rules file cannot be read, or is not UTF-8.";
     BadRule "E0047" Error "A rule of a rules file cannot be used.";
+    UnknownType "E0048" Error "The guard knows no such type of finding.";
+    Irreversible "E0049" Error "`tokenize` where nothing can be restored: secrets and cards are never reversible, and what models write belongs to nobody.";
+    BadDetector "E0050" Error "A detector or a keyword list of the guard cannot be used.";
+    UnreadableWords "E0051" Error "A file of words cannot be read, or is not UTF-8.";
+    UnknownService "E0052" Error "A detector names a service that is not in `[services]`.";
     InlineSecret "W0101" Warning "A secret stands in the file itself. It works, but whoever reads the file has it.";
     ClearText "W0102" Warning "API keys are sent over plain HTTP to another machine.";
     NoProvider "W0103" Warning "No provider is configured, so every call ends in `model_not_found`.";
     IncompleteVendor "W0104" Warning "A vendor's key is set in the environment, but another variable that it needs is not, so it was left out.";
     Unused "W0105" Warning "The key has no effect as long as `on_exhausted` does not name what uses it.";
+    GuardOff "W0106" Warning "The guard is off: texts leave as they come.";
+    FailsOpen "W0107" Warning "When the guard fails, texts leave as they come.";
 }
 
 #[cfg(test)]

@@ -66,6 +66,10 @@ pub(crate) enum Kind {
     /// A list of lists of strings, or one such list.
     TextSets,
     TextMap,
+    /// A table of free keys, each with one of these words.
+    WordMap(&'static [&'static str]),
+    /// A table of free keys, each with a number from 0 to 1.
+    ShareMap,
     /// Anything that JSON can have.
     Json,
     Table(&'static Table),
@@ -75,12 +79,14 @@ pub(crate) enum Kind {
     Named(&'static Table),
 }
 
+mod guard;
 mod models;
 mod process;
 mod routing;
 mod rules;
 
 use self::Default::{Absent, Depends};
+use self::guard::GUARD;
 use self::models::MODEL;
 use self::process::{CACHE, ENVIRONMENT, JOURNAL, SERVER, STORAGE, TELEMETRY};
 use self::routing::{PRICE, PROVIDER, SERVICE};
@@ -115,6 +121,12 @@ pub(crate) static ROOT: Table = table(
         ),
         key("telemetry", Kind::Table(&TELEMETRY), Absent, "Logs."),
         key("cache", Kind::Table(&CACHE), Absent, "The room of the response cache."),
+        key(
+            "guard",
+            Kind::Table(&GUARD),
+            Absent,
+            "What is looked for in texts, and what is done about it.",
+        ),
         key("providers", Kind::Named(&PROVIDER), Absent, "Where models are served, by name."),
         key("models", Kind::Named(&MODEL), Absent, "What clients may send as `model`, by name."),
         key(

@@ -10,7 +10,8 @@
 //! [`Snapshot`]. What may be written, with its default and its description, stands once, in
 //! `keys`: the reader, the JSON Schema and the reference are all made from that table. What the
 //! contract names and this version does not enforce stands in `refused`. The rules files that
-//! models name are read and reported in the same way, each under its own name.
+//! models name are read and reported in the same way, each under its own name; files of words
+//! are plain text and have no faults but that they cannot be read.
 //!
 //! This is the only crate that reads files and environment variables, through [`Environment`].
 //! It knows nothing of running state: no clock, no sockets, no store.

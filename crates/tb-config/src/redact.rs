@@ -6,7 +6,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use crate::keys::{Table, is_known_within};
+use crate::keys::{Kind, Table, is_known_within};
 use crate::refused::REFUSED;
 
 /// Runs at least this long in a line that is not valid TOML are covered: provider keys are
@@ -75,7 +75,13 @@ fn in_table(table: &DeTable<'_>, rules: &Table, spans: &mut Vec<Range<usize>>) {
 
 fn in_value(key: &str, value: &Spanned<DeValue<'_>>, rules: &Table, spans: &mut Vec<Range<usize>>) {
     match value.get_ref() {
-        DeValue::Table(table) => in_table(table, rules, spans),
+        DeValue::Table(table) => {
+            for (below, value) in table {
+                if !(has_words(key, rules) && is_word(value.get_ref())) {
+                    in_value(below.get_ref(), value, rules, spans);
+                }
+            }
+        }
         DeValue::Array(items) => {
             for item in items.iter() {
                 in_value(key, item, rules, spans);
@@ -92,6 +98,20 @@ fn in_value(key: &str, value: &Spanned<DeValue<'_>>, rules: &Table, spans: &mut 
             }
         }
     }
+}
+
+/// Whether the key has a table of free keys with words of a list.
+fn has_words(key: &str, rules: &Table) -> bool {
+    rules.keys.iter().any(|rule| {
+        (rule.name == key && matches!(rule.kind, Kind::WordMap(_)))
+            || rule.kind.below().is_some_and(|below| has_words(key, below))
+    })
+}
+
+/// Whether this may be a word of a list, mistyped or not, and is hardly a secret.
+fn is_word(value: &DeValue<'_>) -> bool {
+    let is_letter = |b: u8| b.is_ascii_lowercase() || b == b'_';
+    value.as_str().is_some_and(|text| text.len() < LONG_RUN && text.bytes().all(is_letter))
 }
 
 /// `env` and `file` are the two ways to refer to a secret; a mistyped key (`api_key`) may hold

@@ -15,7 +15,6 @@ const fn refused(place: &'static str, key: &'static str) -> Refused {
 
 /// All of them.
 pub(crate) const REFUSED: &[Refused] = &[
-    refused("", "guard"),
     refused("", "retention"),
     refused("", "prompts"),
     refused("", "pinning"),
@@ -38,7 +37,6 @@ pub(crate) const REFUSED: &[Refused] = &[
     refused("services.*", "templates_only"),
     refused("services.*", "content_log"),
     refused("services.*", "cache"),
-    refused("services.*", "guard"),
 ];
 
 /// Words of a choice that the contract knows and this version does not: place, key, word.

@@ -55,6 +55,7 @@ fn default_json(kind: &Kind, default: &str) -> Value {
     match kind {
         Kind::Flag
         | Kind::Whole { .. }
+        | Kind::Share
         | Kind::Texts
         | Kind::TextsOrTable(_)
         | Kind::Choices(_)
@@ -87,6 +88,14 @@ fn kind_schema(kind: &Kind) -> Value {
             "items": { "type": ["string", "array"], "items": { "type": "string" } },
         }),
         Kind::TextMap => json!({ "type": "object", "additionalProperties": { "type": "string" } }),
+        Kind::WordMap(words) => json!({
+            "type": "object",
+            "additionalProperties": { "type": "string", "enum": words },
+        }),
+        Kind::ShareMap => json!({
+            "type": "object",
+            "additionalProperties": { "type": "number", "minimum": 0, "maximum": 1 },
+        }),
         Kind::Json => json!({}),
         Kind::Table(below) => table_schema(below),
         Kind::TextsOrTable(below) => texts_or_table_schema(below),
@@ -199,6 +208,8 @@ fn kind_word(kind: &Kind) -> String {
         Kind::TextOrTexts => "string or list of strings".to_owned(),
         Kind::TextSets => "list of lists of strings, or list of strings".to_owned(),
         Kind::TextMap => "table of strings".to_owned(),
+        Kind::WordMap(list) => format!("table of {}", words(list)),
+        Kind::ShareMap => "table of numbers, 0 to 1".to_owned(),
         Kind::Json => "anything but dates".to_owned(),
         Kind::Table(below) => format!("table `{}`", below.place),
         Kind::TextsOrTable(below) => format!("list of strings, or table `{}`", below.place),

@@ -4,16 +4,17 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use tb_core::ServiceName;
+use tb_core::{ModelName, ProviderName, ServiceName};
 
 use crate::codes::Code;
 use crate::reader::{Place, Section};
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Model, Provider, Service, Snapshot};
 use crate::vendors;
 
 mod guard;
 mod listeners;
 mod models;
+mod named_file;
 mod prices;
 mod providers;
 mod rules_file;
@@ -32,35 +33,15 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
     let environment = listeners::environment_name(&root.always("environment"));
     let prices = prices::table(root.named("prices"));
 
-    let provider_sections = root.named("providers");
-    let provider_names: Vec<String> =
-        provider_sections.iter().map(|(name, _)| name.clone()).collect();
-    if provider_names.is_empty() {
-        no_provider(root);
-    }
-    let mut providers = BTreeMap::new();
-    for (name, section) in provider_sections {
-        if let Some(provider) = providers::provider(&name, &section) {
-            providers.insert(provider.name.clone(), Arc::new(provider));
-        }
-    }
+    let (provider_names, providers) = providers(root);
+    let (model_names, models) = models(root, &provider_names, &providers);
+    let service_sections = service_sections(root);
+    let service_names: Vec<_> = service_sections.iter().map(|(name, _)| name.clone()).collect();
+    let guard_names = guard::Names { models: &model_names, services: &service_names };
+    let guard = guard::GuardSection::read(root.always("guard").as_ref(), &guard_names);
 
-    let model_sections = root.named("models");
-    let model_names: Vec<String> = model_sections.iter().map(|(name, _)| name.clone()).collect();
-    let mut models = BTreeMap::new();
-    for (name, section) in model_sections {
-        let known = models::Known {
-            provider_names: &provider_names,
-            providers: &providers,
-            models: &model_names,
-        };
-        if let Some(model) = models::model(&name, &section, &known) {
-            models.insert(model.name.clone(), Arc::new(model));
-        }
-    }
-
-    let known = services::Known { providers: &provider_names, models: &model_names };
-    let services = services(root, &known);
+    let known = services::Known { providers: &provider_names, models: &model_names, guard: &guard };
+    let services = services(service_sections, &known);
     let direct_models = services.values().any(|service| known.reaches_providers(service));
     Some(Snapshot {
         hash: 0,
@@ -75,19 +56,58 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
         environment,
         log_format: log_format?,
         cache: cache?,
-        guard: guard::rules()?,
+        guard: guard.rules()?,
     })
 }
 
-fn services(
+/// The names of all providers, and those without a fault.
+fn providers(root: &Section<'_>) -> (Vec<String>, BTreeMap<ProviderName, Arc<Provider>>) {
+    let sections = root.named("providers");
+    let names: Vec<String> = sections.iter().map(|(name, _)| name.clone()).collect();
+    if names.is_empty() {
+        no_provider(root);
+    }
+    let provider = |(name, section): (String, Section<'_>)| providers::provider(&name, &section);
+    let providers = sections
+        .into_iter()
+        .filter_map(provider)
+        .map(|provider| (provider.name.clone(), Arc::new(provider)))
+        .collect();
+    (names, providers)
+}
+
+/// The names of all models, and those without a fault.
+fn models(
     root: &Section<'_>,
-    known: &services::Known<'_>,
-) -> HashMap<ServiceName, Arc<crate::snapshot::Service>> {
+    provider_names: &[String],
+    providers: &BTreeMap<ProviderName, Arc<Provider>>,
+) -> (Vec<String>, BTreeMap<ModelName, Arc<Model>>) {
+    let sections = root.named("models");
+    let names: Vec<String> = sections.iter().map(|(name, _)| name.clone()).collect();
+    let known = models::Known { provider_names, providers, models: &names };
+    let model = |(name, section): (String, Section<'_>)| models::model(&name, &section, &known);
+    let models = sections
+        .into_iter()
+        .filter_map(model)
+        .map(|model| (model.name.clone(), Arc::new(model)))
+        .collect();
+    (names, models)
+}
+
+/// The services with their names; the one `default` when none is written.
+fn service_sections<'a>(root: &Section<'a>) -> Vec<(String, Section<'a>)> {
     let mut sections = root.named("services");
     if sections.is_empty() {
         let default = root.unwritten("services", "default");
         sections.extend(default.map(|section| ("default".to_owned(), section)));
     }
+    sections
+}
+
+fn services(
+    sections: Vec<(String, Section<'_>)>,
+    known: &services::Known<'_>,
+) -> HashMap<ServiceName, Arc<Service>> {
     let service =
         |(name, section): (String, Section<'_>)| services::service(&name, &section, known);
     sections

@@ -25,8 +25,8 @@ pub use self::guard::{
 /// One configuration, applied whole or not at all.
 #[derive(Debug)]
 pub struct Snapshot {
-    /// A hash over the effective values (secrets left out) and the texts of the rules files, in
-    /// every usage row.
+    /// A hash over the effective values (secrets left out) and the texts of the rules files and
+    /// files of words, in every usage row.
     pub hash: u64,
     /// Listeners and HTTP limits. A change needs a restart, but for `drain_timeout`.
     pub server: ServerSettings,

@@ -2,6 +2,7 @@
 //! variable or flag, and each printed back in one canonical way.
 
 use std::net::SocketAddr;
+use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::civil::Date;
@@ -15,7 +16,9 @@ use crate::redact::quoted;
 pub(crate) mod amount;
 mod choice;
 
-pub(crate) use choice::{Authentication, Choice, Disconnect, Durability, Word};
+pub(crate) use choice::{
+    AnswerAction, Authentication, Choice, Consequence, Disconnect, Durability, Word,
+};
 
 /// A value as it was written.
 #[derive(Debug, Clone, Copy)]
@@ -165,6 +168,30 @@ impl Value for Share {
                 "a share lies between 0 and 1",
                 "write 0.1 for one request in ten",
             ))
+        })
+    }
+
+    fn show(&self) -> String {
+        self.0.to_string()
+    }
+}
+
+/// How sure something is, between 0 and 1: an `f32` or `f64`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Score<T>(pub(crate) T);
+
+impl<T: FromStr + PartialOrd + From<u8> + ToString> Value for Score<T> {
+    fn expected() -> String {
+        "a number from 0 to 1".to_owned()
+    }
+
+    fn read(written: Written<'_>) -> Option<Result<Self, Mistake>> {
+        let number = written.decimal()?.parse::<T>().ok()?;
+        Some(if (T::from(0)..=T::from(1)).contains(&number) {
+            Ok(Self(number))
+        } else {
+            let help = "0 counts everything, 1 only what is certain";
+            Err(Mistake::new(Code::OutOfRange, "a score lies between 0 and 1", help))
         })
     }
 

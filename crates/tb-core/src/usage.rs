@@ -189,6 +189,11 @@ pub struct UsageRow {
     pub passed_over: Option<String>,
     /// What the answer would have cost, for answers that came from the cache.
     pub saved: NanoUsd,
+    /// What the guard found in the request and did with it, `email=2:tokenize,credit_card=1:mask`:
+    /// kinds, counts and actions, never a value.
+    pub guard: Option<String>,
+    /// What characters the request had that people do not see, `zero_width=3,tags=1`.
+    pub characters: Option<String>,
 }
 
 /// The rungs of the ladder, from the best answer down.

@@ -84,6 +84,13 @@ pub(crate) fn images(surface: Surface, body: &Body) -> u64 {
     turns.map_or(0, |turns| image_parts(&turns).count() as u64)
 }
 
+/// Whether the answer is to be JSON.
+pub(crate) fn wants_json(surface: Surface, body: &Body) -> bool {
+    let Some((document, _)) = conversation(surface, body) else { return false };
+    let format = format(surface, document);
+    format.is_some_and(|format| has_type(&format, "json_object") || has_type(&format, SCHEMA))
+}
+
 /// What ties requests of one conversation to one target: `prompt_cache_key` of the body.
 pub(crate) fn session(surface: Surface, body: &Body) -> Option<String> {
     let (document, _) = conversation(surface, body)?;

@@ -29,6 +29,13 @@ pub(crate) fn input_tokens(surface: Surface, body: &Body) -> u64 {
     tokens(document.text_bytes()).saturating_add(pieces.saturating_mul(ATTACHMENT_TOKENS))
 }
 
+/// The estimate for the texts of a form, which no price is derived from.
+pub(crate) fn form_tokens(body: &Body) -> u64 {
+    let Body::Form(form, _) = body else { return 0 };
+    let texts = form.parts().iter().filter(|part| !part.is_file);
+    tokens(texts.map(|part| part.content.len() as u64).sum())
+}
+
 /// Whether an estimate is so far beyond a limit that the prompt can hardly fit: half of it may
 /// be wrong (code, tables and other languages have fewer or more bytes per token).
 pub(crate) const fn surely_exceeds(estimated_tokens: u64, most_tokens: u64) -> bool {

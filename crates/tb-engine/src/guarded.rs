@@ -48,6 +48,18 @@ impl Guarded {
     }
 }
 
+impl Guarded {
+    /// The characters that nobody sees: `zero_width=3,tags=1`; nothing where there were none.
+    pub(crate) fn character_summary(&self) -> Option<String> {
+        let CharacterCounts { controls, bidi, tags, zero_width } = self.characters;
+        let counts =
+            [("controls", controls), ("bidi", bidi), ("tags", tags), ("zero_width", zero_width)];
+        let there = counts.iter().filter(|(_, count)| *count > 0);
+        let parts: Vec<String> = there.map(|(class, count)| format!("{class}={count}")).collect();
+        (!parts.is_empty()).then(|| parts.join(","))
+    }
+}
+
 /// Shows counts only: what was found must not reach logs.
 impl std::fmt::Debug for Guarded {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

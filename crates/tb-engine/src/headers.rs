@@ -45,6 +45,10 @@ names! {
     OVERHEAD_MS = "x-tollbar-overhead-ms";
     /// Request fields that the provider's dialect cannot express.
     DROPPED_FIELDS = "x-tollbar-dropped-fields";
+    /// What the guard found in the request.
+    GUARD = "x-tollbar-guard";
+    /// The characters in it that people do not see.
+    CHARACTERS = "x-tollbar-characters";
     /// The request's id.
     REQUEST_ID = "x-request-id";
     /// Whether the SDK should try again.

@@ -44,6 +44,6 @@ pub use health::{KeyHealth, ProviderKeyView, TargetState, TargetView};
 pub use metrics::Metrics;
 pub use models::{ModelEntry, list_models};
 pub use pipeline::serve;
-pub use refusal::{Refusal, Refused};
+pub use refusal::{GuardNote, Refusal, Refused};
 pub use reply::{BodyBroken, Reply, ReplyBody};
 pub use request::{BodyError, BodyFuture, Credential, PublicRequest, RequestBody, RequestHead};

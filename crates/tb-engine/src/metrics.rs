@@ -38,6 +38,12 @@ pub struct Metrics {
     pub(crate) cache_requests: Family<Labels, Counter>,
     pub(crate) cache_saved_usd: MoneyCounter,
     pub(crate) limit_rejections: Family<Labels, Counter>,
+    pub(crate) guard_findings: Family<Labels, Counter>,
+    pub(crate) guard_signals: Family<Labels, Counter>,
+    /// By outcome: `issued`, and in answers `restored` and `unknown`.
+    pub(crate) placeholders: Family<Labels, Counter>,
+    pub(crate) guard_seconds: Histogram,
+    pub(crate) guard_moderation: Family<Labels, Counter>,
     /// What was given up for lack of room or of time, where that loses no request.
     pub(crate) dropped: Family<Labels, Counter>,
     /// Written when the page is made: breakers and keys change by themselves as time passes.
@@ -80,6 +86,11 @@ impl Metrics {
             cache_requests: Family::default(),
             cache_saved_usd: MoneyCounter::default(),
             limit_rejections: Family::default(),
+            guard_findings: Family::default(),
+            guard_signals: Family::default(),
+            placeholders: Family::default(),
+            guard_seconds: overhead_histogram(),
+            guard_moderation: Family::default(),
             dropped: Family::default(),
             breaker_state: Family::default(),
             provider_keys: Family::default(),
@@ -139,6 +150,10 @@ impl Metrics {
         family("degraded", "Answers below what was asked, by level", &self.degraded);
         family("cache_requests", "Requests by what the cache did", &self.cache_requests);
         family("limit_rejections", "Requests refused by a limit", &self.limit_rejections);
+        family("guard_findings", "What the guard found, by type and action", &self.guard_findings);
+        family("guard_signals", "Signals that are no findings", &self.guard_signals);
+        family("placeholders", "Placeholders by what became of them", &self.placeholders);
+        family("guard_moderation", "Judgements of moderation models", &self.guard_moderation);
         family("dropped", "What was given up for lack of room, by kind", &self.dropped);
         let saved = self.cache_saved_usd.clone();
         registry.register("cache_saved_usd", "Dollars that cached answers saved", saved);
@@ -156,6 +171,12 @@ impl Metrics {
 
     fn register_rest(&mut self, version: &str) {
         let registry = &mut self.registry;
+        registry.register_with_unit(
+            "guard",
+            "Time that looking at a request took",
+            Unit::Seconds,
+            self.guard_seconds.clone(),
+        );
         registry.register("streams_ended", "Streams by end reason", self.streams_ended.clone());
         registry.register(
             "inflight_requests",

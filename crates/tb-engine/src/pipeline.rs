@@ -45,7 +45,8 @@ pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Ref
             reply.body.hold(memory);
             Ok(reply)
         }
-        Err(refused) => {
+        Err(mut refused) => {
+            settlement.add_guard_note(&mut refused.guard);
             count_limit(engine, &refused.refusal);
             settlement.refuse(&refused.refusal);
             if let Some(on_disk) = settlement.on_disk() {
@@ -75,10 +76,15 @@ async fn answer(
     settlement.body_arrived(clock::now());
     let composed = compose(head, admitted, bytes, settlement)?;
     let scrubbed = scrub(engine, head, composed, settlement).await?;
-    judge_request(engine, head, &scrubbed, settlement).await?;
+    let judge = judge_request(engine, head, &scrubbed, settlement).await?;
+    let judge = judge.as_deref();
     let guarded = Arc::clone(&scrubbed.guarded);
     let mut fresh = match lookup(engine, head, scrubbed, settlement).await? {
-        Found::Hit(answer) => return Ok(Answered { answer: Answer::Local(answer), guarded }),
+        Found::Hit(answer) => {
+            let hit = (Answer::Local(answer), judge);
+            let answer = judge_answer(engine, hit, settlement).await?;
+            return Ok(Answered { answer, guarded });
+        }
         Found::Fresh(fresh) => fresh,
     };
     let overheard = fresh.overheard.take();
@@ -86,14 +92,17 @@ async fn answer(
         let asking = pin!(async {
             let plan = route(engine, head, fresh).await?;
             let answer = dispatch(engine, head, plan, settlement).await?;
-            judge_answer(engine, head, (answer, &guarded), settlement).await
+            judge_answer(engine, (answer, judge), settlement).await
         });
         first_of(engine, overheard, asking).await
     };
-    let answer = first.unwrap_or_else(|kept| {
-        settlement.overtaken();
-        Ok(Answer::Local(kept))
-    })?;
+    let answer = match first {
+        Ok(asked) => asked?,
+        Err(kept) => {
+            settlement.overtaken();
+            judge_answer(engine, (Answer::Local(kept), judge), settlement).await?
+        }
+    };
     Ok(Answered { answer, guarded })
 }
 

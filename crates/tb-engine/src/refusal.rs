@@ -157,9 +157,10 @@ impl Refusal {
                 .or_else(|| matches!(error.status, 429 | 503).then_some(DEFAULT_RETRY_AFTER_MS)),
             Self::LimitReached(reached) => Some(reached.retry_after_ms),
             Self::Exhausted { retry_after_ms, .. } => *retry_after_ms,
-            Self::Overloaded(_) | Self::AuditUnavailable | Self::Stopping => {
-                Some(DEFAULT_RETRY_AFTER_MS)
-            }
+            Self::Policy { status: 503, .. }
+            | Self::Overloaded(_)
+            | Self::AuditUnavailable
+            | Self::Stopping => Some(DEFAULT_RETRY_AFTER_MS),
             _ => None,
         }
     }
@@ -189,6 +190,9 @@ impl Refusal {
         match self {
             Self::Key(KeyRefusal::Network) => (403, "permission_error".to_owned(), "policy"),
             Self::Key(_) => (401, "authentication_error".to_owned(), "caller"),
+            Self::Policy { code: "guard_failed", .. } => {
+                (500, "server_error".to_owned(), "gateway")
+            }
             Self::Policy { status, .. } => (*status, policy_kind(*status).to_owned(), "policy"),
             Self::Caller { status, .. } => (*status, "invalid_request_error".to_owned(), "caller"),
             Self::Provider(error) => (error.status, error.kind.clone(), "provider"),
@@ -310,6 +314,7 @@ const fn policy_kind(status: u16) -> &'static str {
     match status {
         429 => "rate_limit_error",
         403 => "permission_error",
+        503 => "overloaded_error",
         _ => "invalid_request_error",
     }
 }
@@ -324,6 +329,19 @@ pub struct Refused {
     /// The gateway has spent its own tries: more than one attempt was made, or no other one
     /// may be.
     pub retried: bool,
+    /// What the guard says of the request.
+    pub guard: Box<GuardNote>,
+}
+
+/// What the guard says of a request that got no answer.
+#[derive(Debug, Clone, Default)]
+pub struct GuardNote {
+    /// What was found, as in `x-tollbar-guard`.
+    pub found: Option<http::HeaderValue>,
+    /// What characters were there that nobody sees, as in `x-tollbar-characters`.
+    pub characters: Option<http::HeaderValue>,
+    /// Members of `error.tollbar`: `types`, or a limit; never a value.
+    pub extra: Vec<(&'static str, serde_json::Value)>,
 }
 
 impl Refused {
@@ -337,7 +355,7 @@ impl Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, attempts: None, retried: false }
+        Self { refusal, attempts: None, retried: false, guard: Box::default() }
     }
 }
 

@@ -1,38 +1,94 @@
 //! The way back: placeholders of an answer become what they stand for, and what the model
 //! itself writes is looked at first. Whole answers and streams give the same text.
 
+mod blocks;
+mod chunks;
+mod events;
+mod exempt;
+mod field;
+mod json_place;
+mod key;
+mod leaf;
+mod named;
+mod numbers;
+mod rules;
+mod signs;
+mod tally;
+#[cfg(test)]
+mod tests;
+mod text;
+mod whole;
+mod window;
+
 use std::sync::Arc;
 
-use bytes::Bytes;
-use tb_api::sse::SseEvent;
+use bytes::{Bytes, BytesMut};
+use tb_api::sse::{SseEvent, SseParser};
 use tb_core::Surface;
 
+use self::events::Events;
+use self::rules::{Duty, Rules};
+use self::text::Text;
 use crate::guarded::Guarded;
+use crate::refusal::Refusal;
+
+pub(crate) use self::tally::Tally;
 
 /// The rules of the service forbid what the model wrote.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct AnswerBlocked {
-    /// What was found, as `us_ssn=1`.
+    /// What was found, as `us_ssn=1`; empty where the guard itself failed.
     pub(crate) found: String,
+}
+
+impl AnswerBlocked {
+    /// What the client is told: kinds, never values.
+    pub(crate) fn refusal(&self) -> Refusal {
+        if self.found.is_empty() {
+            let message = "The answer could not be looked at, and the rules of this service forbid \
+                to give it unseen. The request id names it in the logs.";
+            let (status, code) = (500, "guard_failed");
+            return Refusal::Policy { status, code, message: message.to_owned() };
+        }
+        let message =
+            format!("The rules of this service forbid what the model answered ({}).", self.found);
+        Refusal::Policy { status: 400, code: "pii_blocked", message }
+    }
 }
 
 /// The way back of one answer.
 #[derive(Debug)]
 pub(crate) struct Restoration {
-    guarded: Arc<Guarded>,
     surface: Surface,
+    rules: Rules,
+    events: Events,
+    text: Text,
 }
 
 impl Restoration {
     /// For the answer to a request; nothing where answers may go out as they are.
     pub(crate) fn of(guarded: &Arc<Guarded>, surface: Surface) -> Option<Self> {
-        (!guarded.leaves_answers()).then(|| Self { guarded: Arc::clone(guarded), surface })
+        if guarded.leaves_answers() {
+            return None;
+        }
+        let rules = Rules::new(guarded);
+        let (events, text) = (Events::new(surface), Text::new(&rules));
+        Some(Self { surface, rules, events, text })
+    }
+
+    /// Whether texts are looked at, which takes a while.
+    pub(crate) fn looks(&self) -> bool {
+        self.rules.duty() != Duty::Off
     }
 
     /// A whole answer.
     pub(crate) fn whole(&mut self, body: Bytes) -> Result<Bytes, AnswerBlocked> {
-        let _ = (&self.guarded, self.surface);
-        Ok(body)
+        if matches!(self.surface, Surface::Embeddings | Surface::CountTokens)
+            || (self.rules.duty() == Duty::Off && !signs::may_hold_placeholder(&body))
+        {
+            return Ok(body);
+        }
+        whole::restored(body, self.surface, &mut self.rules)
     }
 
     /// The next event of a stream: adds what may go out now.
@@ -41,13 +97,43 @@ impl Restoration {
         event: SseEvent,
         out: &mut Vec<SseEvent>,
     ) -> Result<(), AnswerBlocked> {
-        out.push(event);
-        Ok(())
+        self.events.event(event, &mut self.rules, out)
     }
 
     /// The stream is over, or breaks off here: adds what was held back.
     pub(crate) fn finish(&mut self, out: &mut Vec<SseEvent>) -> Result<(), AnswerBlocked> {
-        let _ = out;
-        Ok(())
+        self.events.finish(&mut self.rules, out)
+    }
+
+    /// A whole stream, as it was kept.
+    pub(crate) fn kept_stream(&mut self, body: &Bytes) -> Result<Bytes, AnswerBlocked> {
+        let (mut events, mut out) = (Vec::new(), Vec::new());
+        let mut parser = SseParser::new(usize::MAX);
+        let read = parser.push(body, &mut events).and_then(|()| parser.finish(&mut events));
+        if read.is_err() {
+            return whole::unread(body.clone(), &mut self.rules);
+        }
+        for event in events {
+            self.event(event, &mut out)?;
+        }
+        self.finish(&mut out)?;
+        let mut bytes = BytesMut::with_capacity(body.len());
+        out.iter().for_each(|event| event.write(&mut bytes));
+        Ok(bytes.freeze())
+    }
+
+    /// The next bytes of an answer that is text.
+    pub(crate) fn text(&mut self, bytes: &Bytes) -> Result<Bytes, AnswerBlocked> {
+        self.text.push(bytes, &mut self.rules)
+    }
+
+    /// The text is over: gives what was held back.
+    pub(crate) fn text_end(&mut self) -> Result<Bytes, AnswerBlocked> {
+        self.text.finish(&mut self.rules)
+    }
+
+    /// What came of it since this was last asked.
+    pub(crate) fn take_tally(&mut self) -> Tally {
+        std::mem::take(&mut self.rules.tally)
     }
 }

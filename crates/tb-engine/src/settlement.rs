@@ -6,6 +6,7 @@ pub(crate) mod row;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use http::HeaderValue;
 use tb_core::breaker::Verdict;
 use tb_core::ports::{JournalEntry, ResponseBinding, StoreError};
 use tb_core::{Cost, EndReason, Surface, UsageRow};
@@ -18,8 +19,9 @@ use crate::admission::{MemoryHold, Permit};
 use crate::clock;
 use crate::engine::Shared;
 use crate::estimate::Used;
+use crate::guarded::Guarded;
 use crate::health::Passage;
-use crate::refusal::Refusal;
+use crate::refusal::{GuardNote, Refusal};
 use crate::runtime::{RunningTarget, Runtime};
 
 /// How an attempt ended.
@@ -64,6 +66,8 @@ pub(crate) struct Settlement {
     /// How long the request waited for an identical one before the next row.
     waited_for_another: Duration,
     state: State,
+    /// What was found, and what characters nobody sees, for the headers of a refusal.
+    guard_note: (Option<HeaderValue>, Option<HeaderValue>),
     /// Given back with the account.
     permit: Permit,
     /// Nothing of it is kept.
@@ -107,6 +111,7 @@ impl Settlement {
             passed_over: None,
             waited_for_another: Duration::ZERO,
             state: State::Open,
+            guard_note: (None, None),
             permit: Permit::default(),
             is_turned_away: false,
         }
@@ -129,6 +134,19 @@ impl Settlement {
 
     pub(crate) fn expect_input_tokens(&mut self, tokens: u64) {
         self.estimated_input_tokens = tokens;
+    }
+
+    /// Notes what the guard found; `note` is what the rows say of it.
+    pub(crate) fn note_guard(&mut self, guarded: &Guarded, note: Option<String>) {
+        let header = |text: Option<String>| HeaderValue::try_from(text?).ok();
+        self.row.characters = guarded.character_summary();
+        self.guard_note = (header(guarded.summary()), header(self.row.characters.clone()));
+        self.row.guard = note;
+    }
+
+    /// What the headers of a refusal say of what the guard found.
+    pub(crate) fn add_guard_note(&mut self, note: &mut GuardNote) {
+        (note.found, note.characters) = std::mem::take(&mut self.guard_note);
     }
 
     /// Writes down that bytes are about to go to `target`. Nothing may be sent before.

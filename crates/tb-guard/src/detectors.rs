@@ -7,7 +7,7 @@
 mod birth;
 mod card;
 mod chain;
-mod check;
+pub(crate) mod check;
 mod codes;
 mod context;
 mod crypto;
@@ -28,6 +28,12 @@ use crate::Found;
 
 use context::Surroundings;
 use hits::Hits;
+
+/// Compiles what is compiled once.
+pub(crate) fn warm() {
+    context::warm();
+    national::warm();
+}
 
 /// Finds every structured identifier of a text (ASCII digits and dashes; other scripts reach
 /// this through the views).

@@ -11,10 +11,8 @@ use thiserror::Error;
 pub use self::checksum::Checksum;
 use self::own::Compiled;
 pub use self::own::{DetectorFault, OwnDetector};
-use crate::names::Names;
-use crate::secrets::Secrets;
-use crate::view::{Purpose, View, Views};
-use crate::{Finding, Found, Kind, detectors};
+use crate::view::{self, Purpose, View, Views};
+use crate::{Finding, Found, Kind, detectors, names, secrets};
 
 /// What is less sure than this is not reported, where no threshold is set for its kind.
 pub const DEFAULT_THRESHOLD: f32 = 0.4;
@@ -40,11 +38,11 @@ pub struct GuardFault {
     pub faults: Vec<DetectorFault>,
 }
 
-/// A compiled guard; made once for a configuration, shared by all requests.
+/// A compiled guard; made once for a configuration, shared by all requests. What does not depend
+/// on the settings is compiled once for the process.
 #[derive(Debug)]
 pub struct Guard {
-    secrets: Secrets,
-    names: Option<Names>,
+    without_names: bool,
     own: Vec<Compiled>,
     thresholds: HashMap<Kind, f32>,
     off: HashSet<Kind>,
@@ -75,8 +73,7 @@ impl Guard {
             return Err(GuardFault { faults });
         }
         Ok(Self {
-            secrets: Secrets::compile(),
-            names: (!settings.without_names).then(Names::load),
+            without_names: settings.without_names,
             own,
             thresholds: settings.thresholds.clone(),
             off: settings.off.clone(),
@@ -84,13 +81,23 @@ impl Guard {
     }
 
     /// Compiles now what the first scan would compile otherwise.
-    pub fn warm(&self) {}
+    pub fn warm(&self) {
+        view::warm();
+        detectors::warm();
+        secrets::warm();
+        if !self.without_names {
+            names::warm();
+        }
+    }
 
     /// Looks at a text for secrets and structured identifiers and the operator's own kinds, not
     /// for names: where there is no prose (object keys, identifiers, answers by default).
     #[must_use]
     pub fn scan_structured(&self, text: &str) -> Scan {
-        self.scan(text)
+        let views = Views::of(text);
+        let mut findings = Vec::new();
+        self.add_structured(&views, &mut findings);
+        Scan { findings: conflicts::resolve(findings), is_opaque: views.is_opaque }
     }
 
     /// Looks at a text.
@@ -98,33 +105,45 @@ impl Guard {
     pub fn scan(&self, text: &str) -> Scan {
         let views = Views::of(text);
         let mut findings = Vec::new();
-        let mut found: Vec<Found> = Vec::new();
-        for view in &views.views {
-            self.find(view, &mut found);
-            for one in found.drain(..).filter(|one| self.counts(one, view.purpose)) {
-                if let Some(place) = view.original(&(one.start..one.end)) {
-                    findings.push(Finding {
-                        kind: one.kind,
-                        rule: one.rule,
-                        start: place.start,
-                        end: place.end,
-                        score: one.score,
-                        is_encoded: view.is_decoded,
-                    });
-                }
-            }
+        self.add_structured(&views, &mut findings);
+        if !self.without_names {
+            self.add_names(&views, &mut findings);
         }
         Scan { findings: conflicts::resolve(findings), is_opaque: views.is_opaque }
     }
 
-    fn find(&self, view: &View<'_>, found: &mut Vec<Found>) {
-        detectors::find(&view.text, found);
-        self.secrets.find(&view.text, found);
-        for own in &self.own {
-            own.find(&view.text, found);
+    fn add_structured(&self, views: &Views<'_>, findings: &mut Vec<Finding>) {
+        let mut found = Vec::new();
+        for view in &views.views {
+            detectors::find(&view.text, &mut found);
+            secrets::find(&view.text, &mut found);
+            for own in &self.own {
+                own.find(&view.text, &mut found);
+            }
+            self.add(view, &mut found, findings);
         }
-        if let (Some(names), Purpose::Plain) = (&self.names, view.purpose) {
-            names.find(&view.text, found);
+    }
+
+    fn add_names(&self, views: &Views<'_>, findings: &mut Vec<Finding>) {
+        let mut found = Vec::new();
+        for view in views.views.iter().filter(|view| view.purpose == Purpose::Plain) {
+            names::find(&view.text, &mut found);
+            self.add(view, &mut found, findings);
+        }
+    }
+
+    fn add(&self, view: &View<'_>, found: &mut Vec<Found>, findings: &mut Vec<Finding>) {
+        for one in found.drain(..).filter(|one| self.counts(one, view.purpose)) {
+            if let Some(place) = view.original(&(one.start..one.end)) {
+                findings.push(Finding {
+                    kind: one.kind,
+                    rule: one.rule,
+                    start: place.start,
+                    end: place.end,
+                    score: one.score,
+                    is_encoded: view.is_decoded,
+                });
+            }
         }
     }
 

@@ -5,7 +5,7 @@ mod mask;
 use std::collections::HashMap;
 
 use crate::restore::form::{Matched, Writing, at_start, opens};
-use crate::vault::shown;
+use crate::vault::{is_hash, shown};
 use crate::view::{ceil, floor};
 use crate::{Finding, Kind, Vault};
 
@@ -31,10 +31,9 @@ pub enum Action {
 /// The action of each kind.
 #[derive(Debug, Clone, Default)]
 pub struct Actions {
-    /// By kind; what is not listed has the guard's default: cards are masked, mail addresses and
-    /// people are tokenized, secrets and national and account numbers are redacted, the rest is
-    /// reported. Secrets and cards are never reversible: [`Action::Tokenize`] redacts the former
-    /// and masks the latter.
+    /// By kind; what is not listed has the guard's default, see [`Actions::standard`]. Secrets
+    /// and cards are never reversible: [`Action::Tokenize`] redacts the former and masks the
+    /// latter.
     pub by_kind: HashMap<Kind, Action>,
 }
 
@@ -51,7 +50,7 @@ impl Actions {
     /// What is done with a kind.
     #[must_use]
     pub fn of(&self, kind: &Kind) -> Action {
-        let action = self.by_kind.get(kind).copied().unwrap_or_else(|| default_action(kind));
+        let action = self.by_kind.get(kind).copied().unwrap_or_else(|| Self::standard(kind));
         match action {
             Action::Tokenize if *kind == Kind::SECRET => Action::Redact,
             Action::Tokenize if *kind == Kind::CREDIT_CARD => Action::Mask,
@@ -59,10 +58,47 @@ impl Actions {
         }
     }
 
+    /// What is done with a kind of which nothing is said.
+    ///
+    /// * Cards are masked: the last four digits are enough to speak of one.
+    /// * Secrets, national numbers and those of bank accounts, driving licences, passports and
+    ///   medical records are redacted: no answer needs them.
+    /// * Mail and postal addresses, people, telephone numbers, dates of birth and addresses of
+    ///   cryptocurrencies are tokenized: an answer may need to repeat them.
+    /// * The rest is reported: places, organisations, nationalities, titles, ages, dates, postal
+    ///   codes, URLs and addresses of networks say little alone, and a model needs them often. So
+    ///   are the operator's own kinds.
+    #[must_use]
+    pub fn standard(kind: &Kind) -> Action {
+        let tokenized = [
+            Kind::EMAIL,
+            Kind::PERSON,
+            Kind::PHONE,
+            Kind::DATE_OF_BIRTH,
+            Kind::ADDRESS,
+            Kind::CRYPTO_ADDRESS,
+        ];
+        let redacted = [Kind::SECRET, Kind::IBAN, Kind::DRIVER_LICENSE, Kind::MEDICAL_RECORD];
+        // National numbers are named by their country, `us_ssn`; IP is none.
+        let is_national = matches!(kind.as_str().as_bytes(), [a, b, b'_', ..]
+            if a.is_ascii_lowercase() && b.is_ascii_lowercase() && (*a, *b) != (b'i', b'p'));
+        if *kind == Kind::CREDIT_CARD {
+            Action::Mask
+        } else if tokenized.contains(kind) {
+            Action::Tokenize
+        } else if is_national || redacted.contains(kind) {
+            Action::Redact
+        } else {
+            Action::Report
+        }
+    }
+
     /// Hides the findings of a text; what is tokenized goes into the vault. Findings come in the
     /// order of the text; what overlaps the one before is hidden from its end on. Where the text
     /// itself looks like a placeholder of this request, that becomes a placeholder of its own, so
-    /// that restoring gives back what was written. Findings to be blocked are redacted.
+    /// that restoring gives back what was written. Findings to be blocked are redacted. A hash
+    /// stays one: it stands where something that announces a secret stood, and would be hashed
+    /// again in every turn of a conversation.
     #[must_use]
     pub fn hide(&self, text: &str, findings: &[Finding], vault: &mut Vault) -> Hidden {
         let mut out = String::with_capacity(text.len());
@@ -76,6 +112,9 @@ impl Actions {
             let Some(value) = text.get(start..end).filter(|value| !value.is_empty()) else {
                 continue;
             };
+            if is_hash(&finding.kind, value) {
+                continue;
+            }
             let with = match action {
                 Action::Allow | Action::Report => continue,
                 Action::Mask => mask::mask(&finding.kind, value, finding.is_encoded),
@@ -114,20 +153,6 @@ fn keep(text: &str, vault: &mut Vault, out: &mut String) {
     out.push_str(text.get(from..).unwrap_or_default());
 }
 
-fn default_action(kind: &Kind) -> Action {
-    if *kind == Kind::CREDIT_CARD {
-        return Action::Mask;
-    }
-    if [Kind::EMAIL, Kind::PERSON].contains(kind) {
-        return Action::Tokenize;
-    }
-    let numbers = [Kind::SECRET, Kind::IBAN, Kind::DRIVER_LICENSE, Kind::MEDICAL_RECORD];
-    // National numbers are named by their country: `us_ssn`.
-    let is_national = matches!(kind.as_str().as_bytes(), [a, b, b'_', ..]
-        if a.is_ascii_lowercase() && b.is_ascii_lowercase());
-    if is_national || numbers.contains(kind) { Action::Redact } else { Action::Report }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -151,6 +176,32 @@ mod tests {
         let hidden = Actions::default().hide(text, &findings, &mut vault);
         assert_eq!(hidden.text, "<EMAIL_7f3a_1> ************1111 [US_SSN] [SECRET] London");
         assert!(!hidden.is_blocked);
+    }
+
+    #[test]
+    fn every_known_kind_has_the_standard_that_is_documented() {
+        let of = |action| -> Vec<&str> {
+            let kinds = Kind::KNOWN.iter().filter(|kind| Actions::standard(kind) == action);
+            kinds.map(Kind::as_str).collect()
+        };
+        assert_eq!(of(Action::Mask), ["credit_card"]);
+        let tokenized = ["phone", "email", "crypto_address", "date_of_birth", "person", "address"];
+        assert_eq!(of(Action::Tokenize), tokenized);
+        let reported = [
+            "url",
+            "ip_address",
+            "mac_address",
+            "date",
+            "title",
+            "age",
+            "location",
+            "zip_code",
+            "organization",
+            "nationality",
+        ];
+        assert_eq!(of(Action::Report), reported);
+        assert_eq!(of(Action::Redact).len() + 1 + 6 + 10, Kind::KNOWN.len());
+        assert_eq!(Actions::standard(&Kind::fixed("de_tax_id")), Action::Redact);
     }
 
     #[test]

@@ -18,6 +18,7 @@ mod keywords;
 mod kind;
 mod names;
 mod restore;
+pub mod score;
 mod secrets;
 mod vault;
 mod view;

@@ -14,7 +14,7 @@ mod span;
 mod tag;
 mod token;
 
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
 use crate::{Found, Kind};
 use gazetteer::Gazetteer;
@@ -31,26 +31,19 @@ struct Tagger {
     gazetteer: Gazetteer,
 }
 
-/// The trained model; read when the first text comes.
-#[derive(Debug)]
-pub(crate) struct Names {
-    tagger: OnceLock<Option<Tagger>>,
+/// The model that is part of the program; read when the first text comes.
+static TAGGER: LazyLock<Option<Tagger>> =
+    LazyLock::new(|| Some(Tagger { model: Model::read(MODEL)?, gazetteer: Gazetteer::load() }));
+
+/// Reads the model, if it is not read yet.
+pub(crate) fn warm() {
+    LazyLock::force(&TAGGER);
 }
 
-impl Names {
-    /// The model that is part of the program. It is read when it is needed first.
-    pub(crate) const fn load() -> Self {
-        Self { tagger: OnceLock::new() }
-    }
-
-    /// Finds people, places, organisations, addresses and the like.
-    pub(crate) fn find(&self, text: &str, out: &mut Vec<Found>) {
-        let tagger = self.tagger.get_or_init(|| {
-            Some(Tagger { model: Model::read(MODEL)?, gazetteer: Gazetteer::load() })
-        });
-        if let Some(tagger) = tagger {
-            tagger.find(text, out);
-        }
+/// Finds people, places, organisations, addresses and the like.
+pub(crate) fn find(text: &str, out: &mut Vec<Found>) {
+    if let Some(tagger) = TAGGER.as_ref() {
+        tagger.find(text, out);
     }
 }
 
@@ -85,11 +78,9 @@ mod tests {
 
     use super::*;
 
-    static SHARED: Names = Names::load();
-
     fn find(text: &str) -> Vec<(Kind, &str)> {
         let mut found = Vec::new();
-        SHARED.find(text, &mut found);
+        super::find(text, &mut found);
         found.into_iter().map(|one| (one.kind, text.get(one.start..one.end).unwrap())).collect()
     }
 
@@ -174,7 +165,7 @@ mod tests {
         #[test]
         fn places_are_on_boundaries_in_order_and_apart(text in "(\\PC|[A-Z][a-z]{2,6}|[ \n.,'é\u{301}]|Straße|Émile|Łódź|[0-9]{1,5}){0,60}") {
             let mut found = Vec::new();
-            SHARED.find(&text, &mut found);
+            super::find(&text, &mut found);
             let mut end = 0;
             for one in found {
                 prop_assert!(one.start >= end && one.start < one.end);

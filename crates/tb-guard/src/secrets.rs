@@ -31,7 +31,7 @@ mod vendor;
 mod tests;
 
 use std::borrow::Cow;
-use std::fmt;
+use std::sync::LazyLock;
 
 use aho_corasick::{AhoCorasick, AhoCorasickKind};
 
@@ -44,8 +44,22 @@ use self::marked::Marked;
 use self::vendor::Vendor;
 use crate::{Found, Kind};
 
+static RULES: LazyLock<Rules> = LazyLock::new(Rules::compile);
+
+/// Compiles the rules, if they are not yet.
+pub(crate) fn warm() {
+    LazyLock::force(&RULES);
+    password::warm();
+    randomness::warm();
+}
+
+/// Finds every credential of a text.
+pub(crate) fn find(text: &str, out: &mut Vec<Found>) {
+    RULES.find(text, out);
+}
+
 /// The compiled rules.
-pub(crate) struct Secrets {
+struct Rules {
     /// `None` only if the automaton could not be built, which a test rules out.
     automaton: Option<AhoCorasick>,
     /// By the automaton's pattern.
@@ -62,15 +76,8 @@ enum Trigger {
     Keyword(Keyword),
 }
 
-impl fmt::Debug for Secrets {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Secrets").field("rules", &self.triggers.len()).finish_non_exhaustive()
-    }
-}
-
-impl Secrets {
-    /// Compiles the rules; once for a configuration.
-    pub(crate) fn compile() -> Self {
+impl Rules {
+    fn compile() -> Self {
         let rules: Vec<(&str, Trigger)> = formats::all()
             .map(|format| (format.prefix, Trigger::Format(format)))
             .chain(marked::MARKED.iter().map(|marked| (marked.mark, Trigger::Marked(marked))))
@@ -88,8 +95,7 @@ impl Secrets {
         Self { automaton, triggers: rules.into_iter().map(|(_, trigger)| trigger).collect() }
     }
 
-    /// Finds every credential of a text.
-    pub(crate) fn find(&self, text: &str, out: &mut Vec<Found>) {
+    fn find(&self, text: &str, out: &mut Vec<Found>) {
         let Some(automaton) = &self.automaton else { return };
         let mut scan = Scan::new(text);
         for found in automaton.find_overlapping_iter(text) {

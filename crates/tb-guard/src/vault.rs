@@ -10,6 +10,8 @@ use crate::Kind;
 
 /// Bytes of a keyed hash that are kept: 128 bits.
 const HASH_BYTES: usize = 16;
+/// The symbols that write them: 26 of 5 bits.
+const HASH_SYMBOLS: usize = 26;
 /// RFC 4648, section 6, in lower case.
 const BASE32: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 
@@ -107,7 +109,7 @@ impl Vault {
         for byte in hash.into_iter().map(u32::from).chain([0]) {
             held = (held << 8) | byte;
             bits += 8;
-            while bits >= 5 && out.len() < name.len() + 27 {
+            while bits >= 5 && out.len() <= name.len() + HASH_SYMBOLS {
                 bits -= 5;
                 let digit = usize::try_from((held >> bits) & 31).unwrap_or_default();
                 out.push(char::from(BASE32.get(digit).copied().unwrap_or(b'a')));
@@ -161,6 +163,16 @@ impl std::fmt::Debug for Vault {
     }
 }
 
+/// Whether a text has the form of a [hash](Vault::hash) of this or a known kind. Nobody's secret
+/// has it by chance: the name of a kind, then 26 symbols of base 32.
+pub(crate) fn is_hash(kind: &Kind, text: &str) -> bool {
+    let Some((name, symbols)) = text.rsplit_once('_') else { return false };
+    let is_kind = |kind: &Kind| shown(kind).eq_ignore_ascii_case(name);
+    symbols.len() == HASH_SYMBOLS
+        && symbols.bytes().all(|symbol| BASE32.contains(&symbol))
+        && (is_kind(kind) || Kind::KNOWN.iter().any(is_kind))
+}
+
 /// A kind as placeholders show it: capitals, digits and `_`.
 pub(crate) fn shown(kind: &Kind) -> String {
     let allowed = |symbol: char| if symbol.is_ascii_alphanumeric() { symbol } else { '_' };
@@ -193,6 +205,11 @@ mod tests {
         let hash = vault().hash(&Kind::EMAIL, "Jo@example.com");
         assert_eq!(hash, vault().hash(&Kind::EMAIL, "jo@example.com"));
         assert_eq!(hash.len(), "email_".len() + 26);
+        assert!(is_hash(&Kind::EMAIL, &hash) && is_hash(&Kind::SECRET, &hash));
+        for other in ["mail_", "email_a", "email_1"] {
+            assert!(!is_hash(&Kind::EMAIL, &hash.replacen("email_", other, 1)), "{other}");
+        }
+        assert!(!is_hash(&Kind::EMAIL, hash.trim_start_matches("email_")));
         assert_ne!(hash, Vault::new(1, &[8; 32]).hash(&Kind::EMAIL, "jo@example.com"));
         assert_ne!(hash, vault().hash(&Kind::EMAIL, "jo@example.org"));
     }

@@ -12,6 +12,7 @@ mod normal;
 mod reversed;
 mod runs;
 mod spaced;
+mod spelled;
 mod spoken;
 mod symbols;
 
@@ -21,6 +22,12 @@ use std::rc::Rc;
 
 use map::{Edits, OffsetMap};
 pub(crate) use map::{ceil, floor};
+
+/// Compiles what is compiled once.
+pub(crate) fn warm() {
+    spelled::warm();
+    letters::warm();
+}
 
 /// How often what was decoded is decoded again.
 const DEPTH: usize = 2;
@@ -135,7 +142,7 @@ impl<'t> Views<'t> {
         if !view.text.is_ascii() {
             self.keep_changed(&view, &letters::look_alikes(&view.text), Purpose::LookAlikes);
         }
-        for step in [spoken::digits, spoken::addresses, spaced::joined, reversed::turned] {
+        for step in [spoken::digits, spelled::addresses, spaced::joined, reversed::turned] {
             self.keep_changed(&view, &step(&view.text), Purpose::Disguise);
         }
         if depth < DEPTH {

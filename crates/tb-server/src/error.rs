@@ -12,7 +12,8 @@ const MAX_RETRY_AFTER_MS: u64 = 60_000;
 /// The answer to a refused request, in the shape of the route.
 pub(crate) fn reply(surface: Surface, request_id: &str, refused: &Refused) -> Reply {
     let refusal = &refused.refusal;
-    let error = refusal.api_error();
+    let mut error = refusal.api_error();
+    error.extra.extend(refused.guard.extra.iter().cloned());
     if error.status >= 500 {
         tracing::warn!(request_id, status = error.status, code = refusal.code(), "request failed");
     } else {
@@ -31,8 +32,15 @@ pub(crate) fn reply(surface: Surface, request_id: &str, refused: &Refused) -> Re
         let value = if should_retry { "true" } else { "false" };
         headers.insert(names::SHOULD_RETRY, HeaderValue::from_static(value));
     }
-    if let Some(attempts) = &refused.attempts {
-        headers.insert(names::ATTEMPTS, attempts.clone());
+    let told = [
+        (names::ATTEMPTS, &refused.attempts),
+        (names::GUARD, &refused.guard.found),
+        (names::CHARACTERS, &refused.guard.characters),
+    ];
+    for (name, value) in told {
+        if let Some(value) = value {
+            headers.insert(name, value.clone());
+        }
     }
     Reply { status: error.status, headers, body: ReplyBody::whole(body) }
 }

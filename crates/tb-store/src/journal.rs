@@ -14,6 +14,7 @@ mod room;
 mod segment;
 mod shared;
 mod version_1;
+mod version_2;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

@@ -199,9 +199,9 @@ pub(crate) struct Usage {
 /// `guard`
 #[derive(Debug, Subcommand)]
 pub(crate) enum Guard {
-    /// Show what the guard would find and do; this version does not apply it to requests yet
+    /// Show what the guard finds in a text, and what would leave in its place
     #[command(
-        before_help = "Examples:\n  echo 'mail jane@example.org' | tollbar guard test\n  tollbar guard test --jsonl -o jsonl texts.jsonl"
+        before_help = "Examples:\n  echo 'mail jane@example.org' | tollbar guard test\n  tollbar guard test --service support-bot letter.txt\n  tollbar guard test --jsonl -o jsonl texts.jsonl\n  zcat labelled.jsonl.gz | tollbar guard test --stats -"
     )]
     Test(GuardTest),
 }
@@ -215,6 +215,13 @@ pub(crate) struct GuardTest {
     /// One {"text": ...} a line, one answer a line
     #[arg(long)]
     pub(crate) jsonl: bool,
+    /// Under the rules of this service [default: those of [guard]]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) service: Option<String>,
+    /// Measure: one {"text": ..., "spans": [{"start", "end", "type"}]} a line, in code points; `-`
+    /// for standard input
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "jsonl"])]
+    pub(crate) stats: Option<PathBuf>,
 }
 
 /// `explain`

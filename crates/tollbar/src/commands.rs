@@ -29,7 +29,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Config(command) => config::run(&command, &find(&global), global.output),
         Command::Keys(command) => keys::run(&command, &find(&global), &global),
         Command::Usage(options) => usage::run(&options, &find(&global), global.output),
-        Command::Guard(Guard::Test(options)) => guard::test(&options, global.output),
+        Command::Guard(Guard::Test(options)) => guard::test(&options, &find(&global), &global),
         Command::Explain(options) => explain::run(&options, &find(&global), global.output),
         Command::Status(options) => status::run(&options, &find(&global), global.output),
         Command::Db(command) => db::run(&command, &find(&global), global.output),

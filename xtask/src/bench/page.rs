@@ -28,6 +28,12 @@ const TARGETS: &[Target] = &[
         limit: Limit::TimesNginx(1.8),
     },
     Target {
+        what: "CPU per request at 1 KB, scanned by the guard",
+        scenario: "chat_1k_guard",
+        figure: "cpu_us_per_request",
+        limit: Limit::TimesNginx(2.5),
+    },
+    Target {
         what: "CPU per request with a prompt of 37 KB",
         scenario: "prompt_37kb",
         figure: "cpu_us_per_request",
@@ -74,8 +80,15 @@ processes. Requests are 628 bytes (37 KB in `prompt_37kb`), answers 1.1 KB, stre
 * `prompt_37kb`: a conversation of 37 KB on 32 connections.
 * `stream_burst`: 16 connections, events written back to back, each as a chunk of its own.
 * `stream_paced`: 100 streams a second with pauses of 2 to 4 ms; time to the first byte of the body.
-* `start`: a new process with its keys made before, until its first answer; memory after a second
-  of rest.
+* `chat_1k`, `chat_1k_guard`, `chat_1k_guard_names`: a request of 1,000 bytes with a mail address
+  and a name, on 64 connections: without the guard, with structured identifiers and secrets
+  (`names = false`), with everything. In the latter two the address (and the name) becomes a
+  placeholder, and the answer is looked through for it.
+* `start`, `start_guard`: a new process with its keys made before, until its first answer; memory
+  after a second of rest; with the guard off and on.
+
+In the other scenarios the guard is off (`[guard] enabled = false`), so that they can be compared
+with earlier versions. Each setting of the guard is a process of its own.
 ";
 
 /// Written by hand from a profile; to be renewed when the request path changes.

@@ -34,6 +34,31 @@ impl fmt::Display for Kind {
     }
 }
 
+/// What our guard does. One process has one of these: names are looked for by all services or
+/// by none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Guarding {
+    /// Nothing.
+    Off,
+    /// Structured identifiers and secrets.
+    WithoutNames,
+    /// Everything, as without a word in the configuration.
+    On,
+}
+
+impl Guarding {
+    /// In the order in which gateways are started.
+    pub(crate) const ALL: [Self; 3] = [Self::Off, Self::WithoutNames, Self::On];
+
+    const fn configuration(self) -> &'static str {
+        match self {
+            Self::Off => "[guard]\nenabled = false\n",
+            Self::WithoutNames => "[guard]\nnames = false\n",
+            Self::On => "",
+        }
+    }
+}
+
 /// Where gateways live during the run.
 pub(crate) struct Place<'run> {
     /// A folder that is removed afterwards.
@@ -48,6 +73,8 @@ pub(crate) struct Place<'run> {
 pub(crate) struct Peer {
     /// Which.
     pub(crate) kind: Kind,
+    /// What it does besides; nginx always does nothing.
+    pub(crate) guarding: Guarding,
     /// Its public port.
     pub(crate) port: u16,
     /// A credential, where one is needed.
@@ -59,13 +86,17 @@ pub(crate) struct Peer {
 impl Peer {
     /// Starts a gateway in a folder of its own; also how long it took from there to its first
     /// answer. Keys are made before.
-    pub(crate) async fn start(kind: Kind, place: &Place<'_>) -> anyhow::Result<(Self, Duration)> {
+    pub(crate) async fn start(
+        kind: Kind,
+        guarding: Guarding,
+        place: &Place<'_>,
+    ) -> anyhow::Result<(Self, Duration)> {
         let folder = tempfile::tempdir_in(place.folder)?.keep();
         let port = free_port()?;
         let (mut command, key) = match kind {
             Kind::Nginx => (nginx(&folder, port, place.provider)?, None),
             Kind::Tollbar => {
-                let (command, key) = tollbar(&folder, port, place)?;
+                let (command, key) = tollbar(&folder, port, guarding, place)?;
                 (command, Some(key))
             }
         };
@@ -74,7 +105,8 @@ impl Peer {
         command.stderr(fs::OpenOptions::new().append(true).open(&log)?);
         let request = scenarios::plain_request(port, key.as_deref());
         let start = Instant::now();
-        let mut peer = Self { kind, port, key, process: Running::start(&mut command)? };
+        let process = Running::start(&mut command)?;
+        let mut peer = Self { kind, guarding, port, key, process };
         match peer.answers(&request).await {
             Ok(()) => Ok((peer, start.elapsed())),
             Err(error) => {
@@ -158,7 +190,12 @@ http {{
 }
 
 /// What a small production set-up has: keys, SQLite, the journal, metrics.
-fn tollbar(folder: &Path, port: u16, place: &Place<'_>) -> anyhow::Result<(Command, String)> {
+fn tollbar(
+    folder: &Path,
+    port: u16,
+    guarding: Guarding,
+    place: &Place<'_>,
+) -> anyhow::Result<(Command, String)> {
     let (admin, provider, paced) = (free_port()?, place.provider, provider::PACED);
     let text = format!(
         "[server]
@@ -188,7 +225,9 @@ targets = [{{ provider = \"fake\", model = \"bench-{paced}-2026-01-01\" }}]
 purposes = [\"benchmark\"]
 models = [\"bench\", \"bench-{paced}\"]
 data_classes = [\"public\", \"internal\"]
-"
+
+{}",
+        guarding.configuration()
     );
     let file = folder.join("tollbar.toml");
     fs::write(&file, text)?;

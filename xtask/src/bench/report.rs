@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::figures::median;
 use super::peers::Kind;
-use super::scenarios::{ALL, START};
+use super::scenarios::{ALL, STARTS};
 use crate::programs;
 
 /// One measurement. What a scenario does not measure is null.
@@ -138,7 +138,8 @@ impl Report {
 
 /// The names of all scenarios in the order of the table.
 fn scenarios() -> impl Iterator<Item = &'static str> {
-    ALL.iter().map(|scenario| scenario.name).chain([START])
+    let starts = STARTS.iter().map(|(name, _)| *name);
+    ALL.iter().map(|scenario| scenario.name).chain(starts)
 }
 
 /// Three digits are all that such a measurement is good for.
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     fn row(peer: Kind, round: u32, cpu: f64) -> Row {
-        let mut row = Row::new(peer, START, round);
+        let mut row = Row::new(peer, "start", round);
         row.cpu_us_per_request = Some(cpu);
         row
     }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::figures::{micros, percentile, ratio};
 use super::load::{Load, Pace, drive};
-use super::peers::{Kind, Peer, Place};
+use super::peers::{Guarding, Kind, Peer};
 use super::provider::{EVENTS, PACED};
 use super::report::Row;
 
@@ -17,24 +17,43 @@ pub(crate) struct Scenario {
     connections: usize,
     pace: Pace,
     body: fn() -> String,
+    /// What our guard does meanwhile.
+    guarding: Guarding,
 }
 
-/// The name of the rows about starting and idling.
-pub(crate) const START: &str = "start";
+/// The names of the rows about starting and idling, and what our guard does in them.
+pub(crate) const STARTS: &[(&str, Guarding)] =
+    &[("start", Guarding::Off), ("start_guard", Guarding::On)];
 
 /// All of them but the start.
 pub(crate) const ALL: &[Scenario] = &[
-    Scenario { name: "plain_1kb", connections: 64, pace: Pace::Saturating, body: plain },
-    Scenario { name: "rate_1000", connections: 32, pace: Pace::PerSecond(1_000), body: plain },
-    Scenario { name: "prompt_37kb", connections: 32, pace: Pace::Saturating, body: long_prompt },
-    Scenario { name: "stream_burst", connections: 16, pace: Pace::Saturating, body: stream },
-    Scenario { name: "stream_paced", connections: 32, pace: Pace::PerSecond(100), body: paced },
+    saturating("plain_1kb", 64, plain),
+    Scenario { pace: Pace::PerSecond(1_000), ..saturating("rate_1000", 32, plain) },
+    saturating("prompt_37kb", 32, long_prompt),
+    saturating("stream_burst", 16, stream),
+    Scenario { pace: Pace::PerSecond(100), ..saturating("stream_paced", 32, paced) },
+    saturating("chat_1k", 64, chat),
+    Scenario { guarding: Guarding::WithoutNames, ..saturating("chat_1k_guard", 64, chat) },
+    Scenario { guarding: Guarding::On, ..saturating("chat_1k_guard_names", 64, chat) },
 ];
+
+const fn saturating(name: &'static str, connections: usize, body: fn() -> String) -> Scenario {
+    Scenario { name, connections, pace: Pace::Saturating, body, guarding: Guarding::Off }
+}
+
+impl Scenario {
+    /// Whether a gateway is driven in it.
+    pub(crate) fn is_for(&self, peer: &Peer) -> bool {
+        peer.kind == Kind::Nginx || peer.guarding == self.guarding
+    }
+}
 
 /// Bytes of the plain request's body.
 const PLAIN_BYTES: usize = 628;
 /// Bytes of the long request's body.
 const LONG_BYTES: usize = 37_000;
+/// Bytes of the body of a request that the guard has something to do with.
+const CHAT_BYTES: usize = 1_000;
 
 /// Measures one kind of traffic through one gateway.
 pub(crate) async fn run(
@@ -67,15 +86,14 @@ pub(crate) async fn run(
     Ok(row)
 }
 
-/// Starts a gateway beside the running ones: the time to its first answer, and its memory after
-/// a second of rest.
-pub(crate) async fn start(kind: Kind, place: &Place<'_>, round: u32) -> anyhow::Result<Row> {
-    let (peer, took) = Peer::start(kind, place).await?;
+/// A gateway that was started beside the running ones: the time to its first answer, and its
+/// memory after a second of rest.
+pub(crate) async fn start(name: &'static str, peer: &Peer, took: Duration, round: u32) -> Row {
     tokio::time::sleep(Duration::from_secs(1)).await;
-    let mut row = Row::new(kind, START, round);
+    let mut row = Row::new(peer.kind, name, round);
     row.start_ms = Some(micros(took) / 1_000.0);
     row.rss_mib = Some(peer.process.resident_mib());
-    Ok(row)
+    row
 }
 
 fn per_second(count: u64, elapsed: Duration) -> f64 {
@@ -104,6 +122,19 @@ fn plain() -> String {
             "model": "bench", "temperature": 0.2, "max_tokens": 256, "messages": [
                 { "role": "system", "content": "You answer in one short paragraph." },
                 { "role": "user", "content": text },
+            ],
+        })
+    })
+}
+
+/// A letter with a mail address and a name in it: of nobody, but the guard cannot know.
+fn chat() -> String {
+    padded(CHAT_BYTES, |text| {
+        let letter = format!("Marion Delacroix (m.delacroix@example.org) asks: {text}");
+        json!({
+            "model": "bench", "temperature": 0.2, "max_tokens": 256, "messages": [
+                { "role": "system", "content": "You answer in one short paragraph." },
+                { "role": "user", "content": letter },
             ],
         })
     })
@@ -164,6 +195,7 @@ mod tests {
     fn requests_have_the_sizes_that_the_page_states() {
         assert!((628..640).contains(&plain().len()), "{}", plain().len());
         assert!((628..640).contains(&stream().len()));
+        assert!((1_000..1_016).contains(&chat().len()), "{}", chat().len());
         assert!((37_000..37_400).contains(&long_prompt().len()), "{}", long_prompt().len());
     }
 

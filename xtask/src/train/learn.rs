@@ -109,7 +109,7 @@ impl Field {
         let seen: Vec<_> = (0..tokens.len()).map(|at| features::of(tokens, at, writing)).collect();
         lattice.emissions.clear();
         lattice.emissions.extend(seen.iter().map(|hashes| self.emission(hashes)));
-        lattice.solve(&self.transitions);
+        lattice.weigh(&self.transitions);
         for ((hashes, label), posterior) in seen.iter().zip(labels).zip(&lattice.posteriors) {
             let mut gradient = *posterior;
             if let Some(true_one) = gradient.get_mut(*label) {

@@ -10,6 +10,9 @@ use super::sample::Sample;
 use super::token;
 use super::{LEAST_SCORE, segment, span, tag};
 
+/// What was there, what was found, and what was found rightly.
+pub(crate) type Counts = [usize; 3];
+
 /// Counts by label, and of characters whatever their label.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Score {
@@ -49,6 +52,15 @@ impl Score {
                 sample.spans.iter().map(|gold| gold.2.min(one.2).saturating_sub(gold.1.max(one.1)));
             self.right_bytes += shared.sum::<usize>();
         }
+    }
+
+    /// Each label with what was there, what was found and what was found rightly; then the
+    /// same of bytes, whatever the label.
+    pub(super) fn counts(&self) -> (Vec<(&'static str, Counts)>, Counts) {
+        let counts = self.gold.iter().zip(&self.found).zip(&self.right).skip(1);
+        let labels = NAMES.iter().zip(counts);
+        let labels = labels.map(|(name, ((gold, found), right))| (*name, [*gold, *found, *right]));
+        (labels.collect(), [self.gold_bytes, self.found_bytes, self.right_bytes])
     }
 
     /// A table.

@@ -2,11 +2,12 @@
 
 use std::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::scan::Member;
 use super::walk::{members, skip_space};
 use super::{Document, Kind, write_string};
+use crate::splice::splice;
 
 /// Edits of a document, applied together; everything else stays byte for byte.
 ///
@@ -41,10 +42,7 @@ enum Node {
 }
 
 /// Text in the place of a range of the document.
-struct Splice {
-    range: Range<usize>,
-    text: String,
-}
+type Splice = (Range<usize>, String);
 
 impl<'d> Edits<'d> {
     pub(super) fn new(document: &'d Document) -> Self {
@@ -69,16 +67,19 @@ impl<'d> Edits<'d> {
         self
     }
 
-    /// The edited document; the original bytes when nothing was changed.
+    /// The edited document; the original bytes when nothing was changed. An array at the root
+    /// (see [`Document::parse_value`]) has no members and stays as it is.
     #[must_use]
     pub fn apply(&self) -> Bytes {
         let bytes = &self.document.bytes;
         let mut splices = Vec::new();
-        if let Node::Inside { children, .. } = &self.root {
-            let open = skip_space(bytes, 0);
+        let open = skip_space(bytes, 0);
+        if let Node::Inside { children, .. } = &self.root
+            && bytes.get(open) == Some(&b'{')
+        {
             collect(bytes, open, &self.document.members, children, &mut splices);
         }
-        if splices.is_empty() { bytes.clone() } else { assemble(bytes, &splices).freeze() }
+        splice(bytes, &splices)
     }
 }
 
@@ -176,7 +177,7 @@ fn edited(text: &str, path: &[&str], raw: Option<&str>) -> Option<String> {
     let found: Vec<Member> = members(bytes, open).collect();
     let mut splices = Vec::new();
     collect(bytes, open, &found, children, &mut splices);
-    String::from_utf8(assemble(bytes, &splices).into()).ok()
+    String::from_utf8(splice(&Bytes::copy_from_slice(bytes), &splices).into()).ok()
 }
 
 /// Adds the splices inside the object that opens at `open`, in order and without overlap. It
@@ -205,7 +206,7 @@ fn collect(
                 (false, Some(next)) => key_quote(member)..key_quote(next),
                 (false, None) => key_quote(member)..member.value.end(),
             };
-            splices.push(Splice { range, text: String::new() });
+            splices.push((range, String::new()));
         } else {
             kept = true;
             if let Some(node) = node {
@@ -224,7 +225,7 @@ fn collect(
         if kept {
             text.insert(0, ',');
         }
-        splices.push(Splice { range: last_end..last_end, text });
+        splices.push((last_end..last_end, text));
     }
 }
 
@@ -241,19 +242,6 @@ fn change(bytes: &[u8], member: &Member, node: &Node, splices: &mut Vec<Splice>)
     } else if let Some(text) = node.fresh()
         && text.as_bytes() != member.value.of(bytes)
     {
-        splices.push(Splice { range: member.value.start()..member.value.end(), text });
+        splices.push((member.value.start()..member.value.end(), text));
     }
-}
-
-fn assemble(bytes: &[u8], splices: &[Splice]) -> BytesMut {
-    let added: usize = splices.iter().map(|splice| splice.text.len()).sum();
-    let mut out = BytesMut::with_capacity(bytes.len() + added);
-    let mut at = 0;
-    for splice in splices {
-        out.extend_from_slice(bytes.get(at..splice.range.start).unwrap_or_default());
-        out.extend_from_slice(splice.text.as_bytes());
-        at = splice.range.end;
-    }
-    out.extend_from_slice(bytes.get(at..).unwrap_or_default());
-    out
 }

@@ -60,6 +60,15 @@ impl Member {
     }
 }
 
+impl Root {
+    fn problem(self) -> &'static str {
+        match self {
+            Self::Object => "the document must be a JSON object",
+            Self::Container => "the document must be a JSON object or array",
+        }
+    }
+}
+
 /// What one pass over a document finds.
 #[derive(Debug)]
 pub(super) struct Index {
@@ -71,8 +80,15 @@ pub(super) struct Index {
     pub(super) attachments: u64,
 }
 
-/// Validates a document (UTF-8 already) whose root must be an object.
-pub(super) fn index(bytes: &[u8]) -> Result<Index, Fault> {
+/// What may stand at the root of a document.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Root {
+    Object,
+    Container,
+}
+
+/// Validates a document (UTF-8 already).
+pub(super) fn index(bytes: &[u8], root: Root) -> Result<Index, Fault> {
     if u32::try_from(bytes.len()).is_err() {
         return Err(Fault { problem: "the document is larger than 4 GiB", offset: 0 });
     }
@@ -86,10 +102,11 @@ pub(super) fn index(bytes: &[u8]) -> Result<Index, Fault> {
     scanner.white_space();
     match scanner.peek() {
         Some(b'{') => {}
+        Some(b'[') if root == Root::Container => {}
         Some(0xEF) if bytes.starts_with(b"\xEF\xBB\xBF") => {
             return scanner.fault("a byte order mark is not allowed");
         }
-        Some(_) => return scanner.fault("the document must be a JSON object"),
+        Some(_) => return scanner.fault(root.problem()),
         None => return scanner.fault("the document is empty"),
     }
     scanner.values()?;

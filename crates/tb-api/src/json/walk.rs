@@ -28,7 +28,7 @@ pub(super) fn skip_space(bytes: &[u8], mut at: usize) -> usize {
 }
 
 /// The offset behind the string that opens at `open`.
-fn skip_string(bytes: &[u8], open: usize) -> usize {
+pub(super) fn skip_string(bytes: &[u8], open: usize) -> usize {
     let mut at = open + 1;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();

@@ -5,6 +5,8 @@ mod json;
 #[cfg(test)]
 mod json_edits;
 #[cfg(test)]
+mod json_leaves;
+#[cfg(test)]
 mod multipart;
 #[cfg(test)]
 mod mutations;

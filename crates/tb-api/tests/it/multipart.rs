@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use tb_api::multipart::{Form, MultipartError};
+use tb_api::multipart::{Form, MultipartError, file_name_text};
 
 pub(crate) const TYPE: &str = "multipart/form-data; boundary=XyZ";
 
@@ -59,11 +59,71 @@ fn reads_names_in_every_notation() {
 }
 
 #[test]
-fn tolerates_preamble_epilogue_and_padding() {
-    let body = "preamble\r\n".to_owned()
-        + &part("name=a", "1").replacen("--XyZ\r\n", "--XyZ \t\r\n", 1)
-        + "--XyZ--\r\nepilogue\r\n";
-    assert_eq!(parse(body.as_bytes()).unwrap().text("a"), Some("1"));
+fn shows_file_names_and_content_types_where_they_lie() {
+    for (disposition, plain, extended) in [
+        (r#"name=f; filename="a b.txt""#, Some("a b.txt"), None),
+        ("name=f; filename=a.txt ; x=y", Some("a.txt"), None),
+        (r#"filename="a\"b\\c"; name=f"#, Some(r#"a"b\c"#), None),
+        (r#"name=f; filename="""#, Some(""), None),
+        ("name=f; filename*=UTF-8''%e2%82%ac%4.txt", None, Some("\u{20ac}%4.txt")),
+        (r#"name=f; filename="a"; filename*=utf-8'en'b"#, Some("a"), Some("b")),
+        ("name=f; filename*=odd", None, Some("odd")),
+    ] {
+        let body = part(&format!("{disposition}\r\nContent-Type:  Text/Plain ;charset=x"), "v")
+            + &part("name=other; filename=z", "w")
+            + "--XyZ--";
+        let form = parse(body.as_bytes()).expect(disposition);
+        let found = &form.parts()[0];
+        let text = |name: &Option<(String, _)>| name.as_ref().map(|name| name.0.clone());
+        assert_eq!(text(&found.file_name).as_deref(), plain, "{disposition}");
+        assert_eq!(text(&found.extended_file_name).as_deref(), extended, "{disposition}");
+        assert_eq!(found.content_type.as_deref(), Some("text/plain"));
+        assert_eq!(form.parts()[1].content_type, None);
+        let head = body.get(found.headers.clone()).unwrap();
+        assert!(head.starts_with("Content-D") && head.ends_with("charset=x"), "{head}");
+
+        let new = file_name_text("n \"\u{e9}\".txt");
+        assert_eq!(new, "n%20%22%C3%A9%22.txt");
+        let names = [&found.file_name, &found.extended_file_name];
+        let splices: Vec<_> = names
+            .into_iter()
+            .flatten()
+            .map(|(_, range)| (range.clone(), new.clone().into_bytes()))
+            .collect();
+        let changed = parse(&form.spliced(&splices)).expect(disposition);
+        let found = &changed.parts()[0];
+        assert_eq!(text(&found.file_name), plain.map(|_| new.clone()), "{disposition}");
+        let decoded = extended.map(|_| "n \"\u{e9}\".txt");
+        assert_eq!(text(&found.extended_file_name).as_deref(), decoded, "{disposition}");
+        assert_eq!(changed.parts()[1].name, "other");
+        assert_eq!(changed.body()[found.content.clone()], b"v"[..]);
+    }
+}
+
+#[test]
+fn splices_fields_and_files_and_keeps_every_other_byte() {
+    let body = part("name=a", "1") + &part("name=f; filename=x", "\0\u{e9}") + "--XyZ--\r\nend";
+    let form = parse(body.as_bytes()).unwrap();
+    let splices: Vec<_> =
+        form.parts().iter().map(|part| (part.content.clone(), b"longer".to_vec())).collect();
+    let expected = part("name=a", "longer") + &part("name=f; filename=x", "longer");
+    assert_eq!(form.spliced(&splices), expected + "--XyZ--");
+    assert_eq!(form.spliced(&[]).as_ptr(), form.body().as_ptr());
+}
+
+#[test]
+fn tolerates_padding_and_leaves_out_what_is_around_the_parts() {
+    let parts = part("name=a", "1").replacen("--XyZ\r\n", "--XyZ \t\r\n", 1) + "--XyZ--";
+    for (before, behind, end) in [
+        ("preamble\r\n", "\r\nepilogue\r\n", ""),
+        ("\r\n", "\r\n", "\r\n"),
+        ("", "", ""),
+        ("", "\n", ""),
+    ] {
+        let form = parse(format!("{before}{parts}{behind}").as_bytes()).unwrap();
+        assert_eq!(form.text("a"), Some("1"));
+        assert_eq!(form.body(), &format!("{parts}{end}"));
+    }
     assert_eq!(parse(b"--XyZ--").unwrap().parts(), []);
 }
 
@@ -121,6 +181,9 @@ fn refuses_what_can_be_read_in_two_ways() {
         "name=x\nfoo: bar",
         "name=x\r\nno colon",
         "filename=x",
+        "name=x; filename=a; filename=b",
+        "name=x; filename*=a; filename*=b",
+        "name=x\r\nContent-Type: a/b\r\nContent-Type: text/plain",
         "name=\"\"",
     ] {
         let body = part(disposition, "v") + end;

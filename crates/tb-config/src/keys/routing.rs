@@ -5,6 +5,7 @@ use tb_providers::DialectName;
 use tb_providers::simulated::Fault;
 
 use super::Default::{Absent, Depends, Required, Value};
+use super::guard::SERVICE_GUARD;
 use super::{Kind, Table, key, table};
 use crate::value::{Choice, Disconnect};
 
@@ -199,6 +200,12 @@ pub(super) static SERVICE: Table = table(
             "Where its keys may be used from; empty = anywhere.",
         ),
         key("limits", Kind::Table(&LIMITS), Absent, "How much it may do at a time."),
+        key(
+            "guard",
+            Kind::Table(&SERVICE_GUARD),
+            Depends("what `[guard]` says"),
+            "What the guard does for it, over `[guard]`, key by key.",
+        ),
     ],
 );
 

@@ -12,6 +12,7 @@ use crate::redact::quoted;
 use crate::refused::{REFUSED_WORDS, explanation, is_refused};
 use crate::value::{Mistake, Value, Written};
 
+mod entries;
 mod nested;
 
 /// A table of the document (or one that is not written at all) and what it may hold.

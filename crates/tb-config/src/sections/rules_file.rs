@@ -1,7 +1,6 @@
 //! The rules file of a model: another TOML text, read with the same means and reported under its
 //! own name.
 
-use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -12,6 +11,7 @@ use crate::document::Document;
 use crate::keys::RULES_FILE;
 use crate::load::Overrides;
 use crate::reader::{At, Location, Place, Reader, Section};
+use crate::sections::named_file;
 use crate::value::{Mistake, Share, Value};
 
 mod json;
@@ -19,13 +19,7 @@ mod json;
 /// Reads and compiles the file; its text goes into the hash of the configuration. `None` was
 /// reported.
 pub(super) fn read(reader: &Reader<'_>, path: &At<String>) -> Option<Arc<Rules>> {
-    let text = match reader.environment.read_file(&reader.resolve(&path.value)) {
-        Ok(text) => text,
-        Err(why) => {
-            reader.fault(&path.place, unreadable(&why));
-            return None;
-        }
-    };
+    let text = named_file::read(reader, path, "rules file", Code::UnreadableRules)?;
     let name = reader.shown(&path.value);
     let document = Document::parse(&text, &RULES_FILE);
     let overrides = Overrides::default();
@@ -36,23 +30,6 @@ pub(super) fn read(reader: &Reader<'_>, path: &At<String>) -> Option<Arc<Rules>>
     drop(document);
     reader.hash_too(text);
     rules.map(Arc::new)
-}
-
-fn unreadable(why: &std::io::Error) -> Mistake {
-    let (message, help) = match why.kind() {
-        ErrorKind::NotFound => (
-            "the rules file does not exist".to_owned(),
-            "name it relative to the folder of this file, or write it",
-        ),
-        ErrorKind::InvalidData => {
-            ("the rules file is not UTF-8 text".to_owned(), "save it as UTF-8")
-        }
-        kind => (
-            format!("the rules file cannot be read: {kind}"),
-            "make it readable for the user that runs tollbar",
-        ),
-    };
-    Mistake::new(Code::UnreadableRules, message, help)
 }
 
 fn rules(reader: &Reader<'_>, document: &Document<'_>) -> Option<Rules> {

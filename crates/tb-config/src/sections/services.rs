@@ -2,6 +2,7 @@
 
 use tb_core::{DataClass, Network};
 
+use super::guard::GuardSection;
 use super::providers::check_name;
 use crate::codes::Code;
 use crate::nearest::nearest;
@@ -13,10 +14,11 @@ use crate::value::{Mistake, Word};
 /// The purpose of the service `default`, which exists when no service is configured.
 const DEFAULT_PURPOSE: &str = "general";
 
-/// The names that a service may refer to.
+/// What a service may refer to.
 pub(crate) struct Known<'a> {
     pub(crate) providers: &'a [String],
     pub(crate) models: &'a [String],
+    pub(super) guard: &'a GuardSection<'a>,
 }
 
 pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> Option<Service> {
@@ -27,6 +29,7 @@ pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> O
     let networks = section.list::<Network>("networks");
     let limits = section.table("limits");
     let concurrent = limits.and_then(|limits| limits.optional::<i64>("concurrent"));
+    let guard = known.guard.of_service(name, section);
     for model in models.iter().flatten() {
         known.check(section, model);
     }
@@ -39,7 +42,7 @@ pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> O
         data_classes: data_classes?.into_iter().map(|class| class.value.0).collect(),
         networks: networks?.into_iter().map(|network| network.value).collect(),
         max_concurrent: concurrent.and_then(|limit| usize::try_from(limit.value).ok()),
-        guard: std::sync::Arc::default(),
+        guard,
     })
 }
 

@@ -1,6 +1,7 @@
 //! Values that are one of a few words.
 
 use tb_core::DataClass;
+use tb_guard::{Action, Checksum, Handling};
 use tb_providers::DialectName;
 use tb_providers::simulated::Fault;
 
@@ -8,7 +9,7 @@ use super::{Mistake, Value, Written};
 use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::redact::quoted;
-use crate::snapshot::{CacheMode, LastRung, LogFormat};
+use crate::snapshot::{CacheMode, LastRung, LogFormat, ModerationForm, OnTrouble, Reaction};
 
 /// A type that is written as one of a few words.
 pub(crate) trait Choice: Copy + PartialEq + 'static {
@@ -47,6 +48,29 @@ impl<T: Choice> Value for Word<T> {
     }
 }
 
+impl Value for AnswerAction {
+    fn expected() -> String {
+        Word::<Self>::expected()
+    }
+
+    fn read(written: Written<'_>) -> Option<Result<Self, Mistake>> {
+        let read = Word::read(written)?.map(|word| word.0);
+        let known = Word::<Action>::read(written).and_then(Result::ok);
+        Some(read.map_err(|mistake| match known {
+            Some(_) => Mistake::new(
+                Code::Irreversible,
+                "what a model wrote has nobody for whom it could be restored",
+                format!("choose {}", Self::expected()),
+            ),
+            None => mistake,
+        }))
+    }
+
+    fn show(&self) -> String {
+        Word(*self).show()
+    }
+}
+
 macro_rules! choices {
     ($($type:ty { $($word:literal => $meaning:expr,)+ })+) => {$(
         impl Choice for $type {
@@ -77,6 +101,35 @@ pub(crate) enum Disconnect {
     Drain,
 }
 
+/// `reaction` to what is looked for in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Consequence {
+    Report,
+    Block,
+}
+
+impl From<Consequence> for Reaction {
+    fn from(consequence: Consequence) -> Self {
+        match consequence {
+            Consequence::Report => Self::Report,
+            Consequence::Block => Self::Block,
+        }
+    }
+}
+
+impl From<Reaction> for Consequence {
+    fn from(reaction: Reaction) -> Self {
+        match reaction {
+            Reaction::Off | Reaction::Report => Self::Report,
+            Reaction::Block => Self::Block,
+        }
+    }
+}
+
+/// `answers` of the guard: there is nobody for whom what a model wrote could be restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct AnswerAction(pub(crate) Action);
+
 choices! {
     Authentication { "required" => Self::Required, "off" => Self::Off, }
     Durability { "process" => Self::Process, "power" => Self::Power, }
@@ -84,6 +137,38 @@ choices! {
     LogFormat { "json" => Self::Json, "text" => Self::Text, }
     LastRung { "stale_cache" => Self::StaleCache, "rules" => Self::Rules, }
     CacheMode { "on" => Self::On, "off" => Self::Off, "opt_in" => Self::OptIn, }
+    OnTrouble { "block" => Self::Block, "allow" => Self::Allow, }
+    Reaction { "off" => Self::Off, "report" => Self::Report, "block" => Self::Block, }
+    Consequence { "report" => Self::Report, "block" => Self::Block, }
+    ModerationForm { "moderations" => Self::Moderations, "chat" => Self::Chat, }
+    Action {
+        "allow" => Self::Allow,
+        "report" => Self::Report,
+        "mask" => Self::Mask,
+        "redact" => Self::Redact,
+        "tokenize" => Self::Tokenize,
+        "hash" => Self::Hash,
+        "block" => Self::Block,
+    }
+    AnswerAction {
+        "allow" => Self(Action::Allow),
+        "report" => Self(Action::Report),
+        "mask" => Self(Action::Mask),
+        "redact" => Self(Action::Redact),
+        "block" => Self(Action::Block),
+    }
+    Handling {
+        "allow" => Self::Allow,
+        "report" => Self::Report,
+        "strip" => Self::Strip,
+        "reject" => Self::Reject,
+    }
+    Checksum {
+        "luhn" => Self::Luhn,
+        "mod97" => Self::Mod97,
+        "mod11" => Self::Mod11,
+        "verhoeff" => Self::Verhoeff,
+    }
     DataClass {
         "public" => Self::Public,
         "internal" => Self::Internal,

@@ -38,15 +38,24 @@ fn service(text: &str) -> String {
     ))
 }
 
+/// A model that moderates, with this in its table.
+fn moderated(text: &str) -> String {
+    served(&format!("[guard.moderation]\nmodel = \"m\"\n{text}"))
+}
+
+fn guard(text: &str) -> String {
+    with_provider(&format!("[guard]\n{text}"))
+}
+
 /// Every code with texts that give it and nothing else.
 fn cases() -> Vec<(&'static str, Vec<String>)> {
     vec![
         ("E0002", vec![with_provider("[server"), with_provider("[server]\n[server]")]),
-        ("E0003", vec![with_provider("[server]\nlistn = \"127.0.0.1:1\""), with_provider("[sever]"), model("targets = [{ provider = \"p\", model = \"m\", wieght = 1 }]")]),
-        ("E0004", vec![with_provider("[server]\nlisten = 8787"), format!("server = 1\n{SIMULATED}"), with_provider("[models]\nm = 1"), model("targets = \"p\""), service("purposes = \"general\""), served("fallbacks = \"b\""), provider("api_keys = [{ env = \"SET\", weight = \"3\" }]"), ruled("dated.toml")]),
-        ("E0005", vec!["[providers.p]\nbase_url = \"https://h\"".to_owned(), model("targets = [{ provider = \"p\" }]"), model("deadline = \"1s\""), service("models = [\"support\"]")]),
-        ("E0006", vec![with_provider("[server]\nauthentication = \"none\""), "[providers.p]\ndialect = \"opnai\"".to_owned(), provider("data_classes = [\"secret\"]")]),
-        ("E0007", vec![with_provider("[server]\nworkers = 0"), with_provider("[server]\nmax_body = \"2GiB\""), with_provider("[server]\ndrain_timeout = \"36500d\""), model("targets = [{ provider = \"p\", model = \"m\" }]\ndeadline = \"0s\""), with_provider("failures = [{ kind = \"cut\", share = 1.5 }]"), served("retry = { attempts = 0 }"), served("retry = { attempts = 11 }"), served("cache = { mode = \"on\", ttl = \"0s\" }"), provider("api_keys = [{ env = \"SET\", weight = 1001 }]"), service("purposes = [\"a\"]\nlimits = { concurrent = 0 }"), served("on_exhausted = [\"rules\"]\nrules = \"too-alike.toml\"")]),
+        ("E0003", vec![with_provider("[server]\nlistn = \"127.0.0.1:1\""), with_provider("[sever]"), model("targets = [{ provider = \"p\", model = \"m\", wieght = 1 }]"), guard("action = { email = \"mask\" }"), service("purposes = [\"a\"]\nguard = { names = false }")]),
+        ("E0004", vec![with_provider("[server]\nlisten = 8787"), format!("server = 1\n{SIMULATED}"), with_provider("[models]\nm = 1"), model("targets = \"p\""), service("purposes = \"general\""), served("fallbacks = \"b\""), provider("api_keys = [{ env = \"SET\", weight = \"3\" }]"), ruled("dated.toml"), guard("actions = \"mask\""), guard("actions = { email = 1 }"), guard("keywords = { name = \"a\" }"), guard("detectors = [{ type = \"x\", words = [1] }]")]),
+        ("E0005", vec!["[providers.p]\nbase_url = \"https://h\"".to_owned(), model("targets = [{ provider = \"p\" }]"), model("deadline = \"1s\""), service("models = [\"support\"]"), guard("detectors = [{ words = [\"a\"] }]"), guard("keywords = [{ words = [\"a\"] }]"), guard("moderation = {}"), service("purposes = [\"a\"]\nguard = { moderation = { after = true } }")]),
+        ("E0006", vec![with_provider("[server]\nauthentication = \"none\""), "[providers.p]\ndialect = \"opnai\"".to_owned(), provider("data_classes = [\"secret\"]"), guard("actions = { email = \"tokenise\" }"), guard("answers = { email = \"tokenise\" }"), guard("opaque = \"report\""), guard("limits.routes.chat = { tokens = 1 }"), guard("limits.routes.models = { tokens = 1 }"), guard("characters = { bidi = \"block\" }"), guard("keywords = [{ name = \"a\", words = [\"b\"], reaction = \"off\" }]"), moderated("reaction = \"off\"")]),
+        ("E0007", vec![with_provider("[server]\nworkers = 0"), with_provider("[server]\nmax_body = \"2GiB\""), with_provider("[server]\ndrain_timeout = \"36500d\""), model("targets = [{ provider = \"p\", model = \"m\" }]\ndeadline = \"0s\""), with_provider("failures = [{ kind = \"cut\", share = 1.5 }]"), served("retry = { attempts = 0 }"), served("retry = { attempts = 11 }"), served("cache = { mode = \"on\", ttl = \"0s\" }"), provider("api_keys = [{ env = \"SET\", weight = 1001 }]"), service("purposes = [\"a\"]\nlimits = { concurrent = 0 }"), served("on_exhausted = [\"rules\"]\nrules = \"too-alike.toml\""), guard("thresholds = { email = 1.5 }"), guard("injection = { threshold = -0.1 }"), guard("limits = { tokens = 0 }"), guard("limits.routes.embeddings = { images = -1 }"), guard("detectors = [{ type = \"x\", words = [\"a\"], score = 2 }]"), guard("detectors = [{ type = \"x\", words = [\"a\"], score = nan }]"), moderated("thresholds = { hate = 1.01 }"), moderated("timeout = \"0s\"")]),
         ("E0008", vec![with_provider("[server]\ndrain_timeout = \"30\"")]),
         ("E0009", vec![with_provider("[server]\nmax_body = \"big\"")]),
         ("E0010", vec![with_provider("[prices.\"p/m\"]\ninput = -1\noutput = 1"), with_provider("[prices.\"p/m\"]\ninput = 1e-3\noutput = 1")]),
@@ -54,15 +63,15 @@ fn cases() -> Vec<(&'static str, Vec<String>)> {
         ("E0012", vec![with_provider("[server]\nlisten = \"localhost:8787\"")]),
         ("E0013", vec!["[providers.p]\ndialect = \"openai\"\nbase_url = \"ftp://h\"".to_owned()]),
         ("E0014", vec![provider("baa = { reference = \"1\", expires = \"2027-02-30\" }")]),
-        ("E0015", vec!["[providers.\"a/b\"]\ndialect = \"simulated\"".to_owned(), with_provider("[prices.gpt]\ninput = 1\noutput = 1"), service("purposes = [\"a b\"]"), service("purposes = [\"a\"]\nmodels = [\"*-x\"]")]),
-        ("E0016", vec![with_provider("[guard]"), format!("content_log = true\n{SIMULATED}"), served("content_log = true"), service("purposes = [\"a\"]\nlimits = { requests_per_minute = 600 }"), service("purposes = [\"a\"]\nbudget = { amount = \"500 usd\" }"), "[providers.p]\ndialect = \"bedrock\"".to_owned()]),
+        ("E0015", vec!["[providers.\"a/b\"]\ndialect = \"simulated\"".to_owned(), with_provider("[prices.gpt]\ninput = 1\noutput = 1"), service("purposes = [\"a b\"]"), service("purposes = [\"a\"]\nmodels = [\"*-x\"]"), guard("keywords = [{ name = \"a b\", words = [\"c\"] }]")]),
+        ("E0016", vec![with_provider("[retention]"), format!("content_log = true\n{SIMULATED}"), served("content_log = true"), service("purposes = [\"a\"]\nlimits = { requests_per_minute = 600 }"), service("purposes = [\"a\"]\nbudget = { amount = \"500 usd\" }"), "[providers.p]\ndialect = \"bedrock\"".to_owned()]),
         ("E0020", vec![provider("api_keys = [{ env = \"UNSET_KEY\" }]")]),
         ("E0021", vec![provider("api_keys = [{ file = \"nowhere\" }]")]),
         ("E0022", vec![provider("api_keys = [{ env = \"EMPTY\" }]"), provider("api_keys = [{ file = \"empty\" }]")]),
         ("E0023", vec![provider("api_keys = [{ env = \"A\", file = \"b\" }]"), provider("api_keys = [{}]"), provider("api_keys = [{ vault = \"x\" }]"), provider("api_keys = [7]"), provider("api_keys = [{ env = \"sk-abc\" }]"), provider("api_keys = [{ weight = 1 }]")]),
         ("E0024", vec![provider("api_keys = [{ env = \"TWO_LINES\" }]")]),
         ("E0030", vec![model("targets = [{ provider = \"q\", model = \"m\" }]"), service("purposes = [\"a\"]\nmodels = [\"q/m\"]")]),
-        ("E0031", vec![service("purposes = [\"a\"]\nmodels = [\"suport\"]"), service("purposes = [\"a\"]\nmodels = [\"zzz*\"]")]),
+        ("E0031", vec![service("purposes = [\"a\"]\nmodels = [\"suport\"]"), service("purposes = [\"a\"]\nmodels = [\"zzz*\"]"), guard("moderation = { model = \"m\" }"), served("[guard]\nmoderation = { model = \"p/m\" }")]),
         ("E0032", vec![model("targets = []")]),
         ("E0033", vec![model("targets = [{ provider = \"p\", model = \"m\", weight = 0 }]"), provider("api_keys = [{ env = \"SET\", weight = 0 }]")]),
         ("E0034", vec!["[providers.p]\ndialect = \"openai\"".to_owned()]),
@@ -70,19 +79,26 @@ fn cases() -> Vec<(&'static str, Vec<String>)> {
         ("E0036", vec![with_provider("[server]\nadmin_listen = \"127.0.0.1:8787\""), with_provider("[server]\nlisten = \"0.0.0.0:8788\"")]),
         ("E0037", vec![with_provider("[server]\nauthentication = \"off\"\nlisten = \"0.0.0.0:8787\""), with_provider("[server]\nauthentication = \"off\"\nadmin_listen = \"[::]:8788\"")]),
         ("E0038", vec![with_provider("failures = [{ status = 500, share = 0.6 }, { kind = \"cut\", share = 0.5 }]")]),
-        ("E0039", vec![service("purposes = []"), service("purposes = [\"a\"]\nmodels = []"), service("purposes = [\"a\"]\ndata_classes = []")]),
+        ("E0039", vec![service("purposes = []"), service("purposes = [\"a\"]\nmodels = []"), service("purposes = [\"a\"]\ndata_classes = []"), guard("detectors = [{ type = \"ticket\", words = [\"a\"], services = [] }]")]),
         ("E0040", vec![with_provider("failures = [{ share = 0.1 }]"), with_provider("failures = [{ status = 500, kind = \"cut\", share = 0.1 }]")]),
-        ("E0041", vec![provider("latency = \"1s\""), with_provider("base_url = \"https://h\"")]),
-        ("E0042", vec![service("purposes = [\"a\", \"a\"]")]),
+        ("E0041", vec![provider("latency = \"1s\""), with_provider("base_url = \"https://h\""), guard("detectors = [{ type = \"x\", words = [\"a\"], context_window = 9 }]")]),
+        ("E0042", vec![service("purposes = [\"a\", \"a\"]"), guard("keywords = [{ name = \"a\", words = [\"b\"] }, { name = \"a\", words = [\"c\"] }]")]),
         ("E0043", vec![served("retry = { backoff = \"9s\" }"), served("retry = { max_backoff = \"1ms\" }"), with_provider("[server]\nmemory_budget = \"1MiB\""), with_provider("[server]\nmax_body = \"1GiB\""), with_provider("[cache]\nmemory = \"64KiB\"")]),
         ("E0044", vec![served("fallbacks = [\"n\"]"), served("fallbacks = [\"m\"]"), served("fallbacks = { context_too_long = [\"p/m\"] }")]),
         ("E0045", vec![served("on_exhausted = [\"stale_cache\"]"), served("on_exhausted = [\"stale_cache\"]\nstale_if_error = \"0s\"\ncache = { mode = \"on\" }"), served("on_exhausted = [\"rules\"]")]),
         ("E0046", vec![ruled("nowhere.toml")]),
         ("E0047", vec![ruled("no-rules.toml"), ruled("no-answer.toml")]),
+        ("E0048", vec![guard("actions = { emial = \"mask\" }"), guard("thresholds = { ip_adress = 0.5 }"), guard("answers = { card = \"mask\" }"), guard("data_classes = { Email = \"health\" }"), service("purposes = [\"a\"]\nguard = { actions = { ticket = \"mask\" } }")]),
+        ("E0049", vec![guard("actions = { secret = \"tokenize\" }"), guard("actions = { credit_card = \"tokenize\" }"), guard("answers = { email = \"tokenize\" }"), guard("answers = { email = \"hash\" }"), service("purposes = [\"a\"]\nguard = { actions = { secret = \"tokenize\" } }")]),
+        ("E0050", vec![guard("detectors = [{ type = \"ticket\" }]"), guard("detectors = [{ type = \"ticket\", words = [\"\"] }]"), guard("detectors = [{ type = \"Ticket 1\", words = [\"a\"] }]"), guard("detectors = [{ type = \"ticket\", patterns = [\"(\"] }]"), guard("detectors = [{ type = \"ticket\", patterns = [\"(a{1000}){1000}\"] }]"), guard("detectors = [{ type = \"ticket\", words_file = \"no-words.txt\" }]"), guard("keywords = [{ name = \"a\" }]"), guard("keywords = [{ name = \"a\", words_file = \"no-words.txt\" }]"), service("purposes = [\"a\"]\n[guard]\ndetectors = [{ type = \"email\", words = [\"a\"], services = [\"s\"] }]"), service("purposes = [\"a\"]\n[guard]\ndetectors = [{ type = \"x\", words = [\"a\"], services = [\"s\"] }, { type = \"x\", words = [\"b\"] }]")]),
+        ("E0051", vec![guard("detectors = [{ type = \"ticket\", words_file = \"nowhere.txt\" }]"), guard("keywords = [{ name = \"a\", words_file = \"nowhere.txt\" }]")]),
+        ("E0052", vec![service("purposes = [\"a\"]\n[guard]\ndetectors = [{ type = \"ticket\", words = [\"a\"], services = [\"t\"] }]")]),
         ("W0101", vec![provider("api_keys = [\"sk-inline\"]")]),
         ("W0102", vec!["[providers.p]\ndialect = \"openai\"\nbase_url = \"http://10.0.0.1\"\napi_keys = [{ env = \"SET\" }]".to_owned()]),
         ("W0103", vec![String::new()]),
         ("W0105", vec![served("rules = \"good.toml\""), served("stale_if_error = \"1h\""), served("on_exhausted_data_classes = [\"public\"]")]),
+        ("W0106", vec![guard("enabled = false"), service("purposes = [\"a\"]\nguard = { enabled = false }")]),
+        ("W0107", vec![guard("on_error = \"allow\""), service("purposes = [\"a\"]\nguard = { on_error = \"allow\" }")]),
     ]
 }
 
@@ -93,6 +109,7 @@ fn environment() -> FixedEnvironment {
         .with_var("TWO_LINES", "sk-1\nsk-2")
         .with_file(format!("{FOLDER}/empty"), "\n")
         .with_file(format!("{FOLDER}/good.toml"), "[[rules]]\nname = \"a\"\nanswer = \"b\"")
+        .with_file(format!("{FOLDER}/no-words.txt"), "# none\n\n")
         .with_file(format!("{FOLDER}/no-rules.toml"), "rules = []")
         .with_file(format!("{FOLDER}/no-answer.toml"), "[[rules]]\nname = \"a\"")
         .with_file(
@@ -158,7 +175,7 @@ fn a_vendor_without_its_address_is_left_out_with_a_warning() {
 #[test]
 fn all_faults_are_found_in_one_run_and_sorted() {
     let outcome = read(
-        "[server]\nlisten = 1\n[models.m]\ntargets = []\n[providers.p]\ndialect = \"x\"\n[guard]\n",
+        "[server]\nlisten = 1\n[models.m]\ntargets = []\n[providers.p]\ndialect = \"x\"\n[retention]\n",
     );
     assert_eq!(codes(&outcome), ["E0004", "E0032", "E0006", "E0016"]);
 }

@@ -22,10 +22,14 @@ fn every_example_loads_without_a_warning() {
             continue;
         }
         let text = std::fs::read_to_string(&path).unwrap();
-        let rules = examples().join("rules/support.toml");
-        let environment = environment()
-            .with_file(&path, &text)
-            .with_file(&rules, &std::fs::read_to_string(&rules).unwrap());
+        let environment = ["support.toml", "projects.txt"].iter().fold(
+            environment().with_file(&path, &text),
+            |environment, name| {
+                let named = examples().join("rules").join(name);
+                let text = std::fs::read_to_string(&named).unwrap();
+                environment.with_file(&named, &text)
+            },
+        );
         let loaded = load(&Source::File(path.clone()), &Overrides::default(), &environment);
         let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
         assert_eq!(loaded.warnings, [], "{}", path.display());
@@ -33,7 +37,7 @@ fn every_example_loads_without_a_warning() {
         seen.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
     }
     seen.sort();
-    assert_eq!(seen, ["demo", "local-model", "minimal", "production", "resilience"]);
+    assert_eq!(seen, ["demo", "guard", "local-model", "minimal", "production", "resilience"]);
 }
 
 #[test]

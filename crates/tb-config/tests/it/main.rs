@@ -10,6 +10,7 @@
 
 mod codes;
 mod examples;
+mod guard;
 mod ladder;
 mod meaning;
 mod precedence;

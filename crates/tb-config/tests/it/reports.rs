@@ -34,7 +34,23 @@ models = ["suport"]
 networks = ["10.0.0.0/40"]
 
 [guard]
-on_error = "block"
+on_error = "blok"
+actions = { emial = "mask", secret = "tokenize", us_ssn = "redcat" }
+
+[[guard.detectors]]
+type = "employee_id"
+patterns = ["E[0-9]{6}", "E("]
+services = ["bott"]
+
+[guard.limits.routes.chat_completion]
+tokens = 100
+
+[services.bot.guard]
+answers = { email = "tokenize" }
+moderation = { after = true }
+
+[retention]
+requests = "90d"
 "#;
 
 #[test]

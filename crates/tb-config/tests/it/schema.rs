@@ -30,7 +30,7 @@ fn files(schema: &Value, open: &str, close: &str, into: &mut Vec<(String, String
 fn the_reader_reads_every_key_of_the_schema_and_knows_its_type() {
     let mut all = Vec::new();
     files(&schema(), "", "", &mut all);
-    assert!(all.len() > 60, "only {} keys", all.len());
+    assert!(all.len() > 150, "only {} keys", all.len());
     for (text, key) in all {
         let outcome = read(&text);
         let report = outcome.as_ref().unwrap_err();
@@ -73,7 +73,9 @@ fn every_default_of_the_schema_is_accepted_by_the_reader() {
     // Reading a file without these sections reads each default through the same code as a value.
     let text = "[providers.p]\ndialect = \"simulated\"\nbaa = { reference = \"r\", expires = \"2027-01-01\" }\nquirks = {}\n\
         [models.m]\ntargets = [{ provider = \"p\", model = \"m\", abilities = {} }]\nfallbacks = {}\nretry = {}\ncache = {}\n\
-        [services.s]\npurposes = [\"a\"]\nlimits = {}\n[cache]\n\
+        [services.s]\npurposes = [\"a\"]\nlimits = {}\nguard = { characters = {}, injection = {}, limits = { routes = { embeddings = {} } }, moderation = {} }\n[cache]\n\
+        [guard]\ncharacters = {}\ninjection = {}\nlimits = { routes = { embeddings = {} } }\nmoderation = { model = \"m\" }\n\
+        detectors = [{ type = \"x\", words = [\"a\"] }]\nkeywords = [{ name = \"x\", words = [\"a\"] }]\n\
         [prices.\"p/m\"]\ninput = 1\noutput = 1\ntiers = [{ above_tokens = 1, input = 1, output = 1 }]";
     let loaded = read(text).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(loaded.warnings, []);

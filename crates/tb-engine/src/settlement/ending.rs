@@ -12,6 +12,7 @@ use super::row::{self, is_model_id, ms};
 use super::{AttemptEnd, Settlement, State};
 use crate::clock;
 use crate::estimate::Used;
+use crate::moderation;
 use crate::refusal::Refusal;
 use crate::runtime::{Outcome, Series};
 
@@ -104,6 +105,9 @@ impl Settlement {
         }
         let reason = match refusal {
             Refusal::Deadline(_) => EndReason::Timeout,
+            Refusal::Policy { code, .. } | Refusal::Caller { code, .. } if is_guards(code) => {
+                EndReason::Guard
+            }
             Refusal::Policy { .. }
             | Refusal::Overloaded(_)
             | Refusal::LimitReached(_)
@@ -125,6 +129,31 @@ impl Settlement {
             self.close(end, Some(refusal.code()), now);
         }
         self.finish(reason, (refusal.error_type(), shown), now);
+    }
+
+    /// Settles a request whose provider began to answer, but whose answer the client does not
+    /// get: the attempt's row keeps the provider's status, the client sees the refusal's.
+    pub(crate) fn withhold(&mut self, end: AttemptEnd, refusal: &Refusal) {
+        if self.state == State::Settled {
+            return;
+        }
+        let now = clock::now();
+        self.close(end, Some(refusal.code()), now);
+        self.finish(end.reason, (refusal.error_type(), refusal.api_error().status), now);
+    }
+
+    /// Adds a word to what the row says of the guard.
+    pub(crate) fn note_judgement(&mut self, word: &str) {
+        let words = self.row.guard.get_or_insert_default();
+        if !words.is_empty() {
+            words.push(',');
+        }
+        words.push_str(word);
+    }
+
+    /// Notes how long a judgement of the request took: that is not the gateway's time.
+    pub(crate) fn waited_for_judgement(&mut self, took: Duration) {
+        self.body_arrived += took;
     }
 
     /// Writes the row that is final. After failed attempts the last attempt's row tells the
@@ -227,4 +256,20 @@ impl Settlement {
             |target| Arc::clone(&target.series),
         )
     }
+}
+
+/// Whether a refusal with this code is the guard's.
+fn is_guards(code: &str) -> bool {
+    matches!(
+        code,
+        "pii_blocked"
+            | "input_rejected"
+            | "input_too_long"
+            | "keyword_blocked"
+            | "injection_blocked"
+            | "attachment_blocked"
+            | "guard_failed"
+            | moderation::BLOCKED
+            | moderation::UNAVAILABLE
+    )
 }

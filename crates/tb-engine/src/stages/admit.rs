@@ -333,5 +333,7 @@ fn opening_row(
         key_index: None,
         passed_over: None,
         saved: NanoUsd(0),
+        guard: None,
+        characters: None,
     }
 }

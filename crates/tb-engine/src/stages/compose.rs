@@ -37,8 +37,8 @@ pub(crate) struct Composed {
     pub(crate) input_tokens: u64,
 }
 
-/// A body, indexed.
-#[derive(Debug)]
+/// A body, indexed. A clone shares its bytes.
+#[derive(Debug, Clone)]
 pub(crate) enum Body {
     Empty,
     Json(Document),
@@ -46,6 +46,15 @@ pub(crate) enum Body {
 }
 
 impl Body {
+    /// How many bytes it has.
+    pub(crate) fn bytes(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::Json(document) => document.bytes().len(),
+            Self::Form(form, _) => form.body().len(),
+        }
+    }
+
     /// The body as dialects take it.
     pub(crate) fn as_call(&self) -> CallBody<'_> {
         match self {

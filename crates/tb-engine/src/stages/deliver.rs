@@ -1,38 +1,33 @@
 //! Stage 7: the reply: headers, body, settlement inside.
 
+mod headers;
+mod whole;
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderName, HeaderValue};
-use tb_core::breaker::Verdict;
-use tb_core::{Cost, EndReason, Rung, Surface};
+use http::{HeaderMap, HeaderValue};
+use tb_core::Rung;
 use tb_providers::Decoded;
 
-use crate::cache::{CacheNote, Keeper, Made};
+use self::headers::{common_headers, insert_guarded, is_degraded, local_headers};
+use self::whole::{Account, blocked_end, restored};
+use crate::cache::Keeper;
 use crate::client::UpstreamBody;
 use crate::engine::Engine;
 use crate::guarded::Guarded;
 use crate::headers as names;
 use crate::local::{LocalAnswer, Origin};
-use crate::refusal::{Refusal, Refused, class_label, error_code, verdict};
+use crate::refusal::{Refusal, Refused};
 use crate::reply::{Reply, ReplyBody};
 use crate::request::RequestHead;
 use crate::restoration::Restoration;
 use crate::runtime::{RunningModel, RunningTarget};
-use crate::settlement::{AttemptEnd, Settlement};
+use crate::settlement::Settlement;
 use crate::stages::lookup::count as count_cached;
-use crate::stream::{
-    Binder, Opened, PassedBody, Progress, Running, StreamBody, Terminal, of_response,
-};
-
-/// Headers of a provider that are passed on; the others stay here.
-const PASSED_ON: [HeaderName; 3] = [
-    HeaderName::from_static("openai-processing-ms"),
-    HeaderName::from_static("openai-version"),
-    HeaderName::from_static("content-disposition"),
-];
+use crate::stream::{Binder, Opened, PassedBody, Progress, Running, StreamBody};
 
 /// An answer with what was done to the request.
 pub(crate) struct Answered {
@@ -86,16 +81,18 @@ pub(crate) async fn deliver(
     Answered { answer, guarded }: Answered,
     settlement: Settlement,
 ) -> Result<Reply, Refused> {
-    let _ = Restoration::of(&guarded, head.surface);
-    match answer {
+    let restoration = Restoration::of(&guarded, head.surface);
+    let mut reply = match answer {
         Answer::Provider(answer) => {
             let rung = answer.rung;
-            let reply = deliver_provided(engine, head, *answer, settlement).await?;
+            let reply = deliver_provided(engine, head, *answer, restoration, settlement).await?;
             count_degraded(engine, rung);
-            Ok(reply)
+            reply
         }
-        Answer::Local(answer) => deliver_local(engine, *answer, settlement).await,
-    }
+        Answer::Local(answer) => deliver_local(engine, *answer, restoration, settlement).await?,
+    };
+    insert_guarded(&guarded, &mut reply.headers);
+    Ok(reply)
 }
 
 /// Counts an answer below what was asked, once it is given.
@@ -110,9 +107,22 @@ fn count_degraded(engine: &Engine, rung: Rung) {
 async fn deliver_local(
     engine: &Engine,
     answer: LocalAnswer,
+    restoration: Option<Restoration>,
     mut settlement: Settlement,
 ) -> Result<Reply, Refused> {
     let headers = local_headers(&answer, &settlement);
+    let body = match restored(engine, restoration, &answer.body, answer.stream).await {
+        Ok(body) => body,
+        Err(blocked) => {
+            let refusal = blocked.refusal();
+            settlement.withhold(blocked_end(refusal.api_error().status), &refusal);
+            if let Some(on_disk) = settlement.on_disk() {
+                // A failure is logged where it happens; a refusal it is in any case.
+                let _ = on_disk.await;
+            }
+            return Err(refused(refusal, answer.attempts, true));
+        }
+    };
     settlement.reply_begins();
     let mut recorded = settlement.settle_local(answer.rung, answer.saved);
     if let Some(on_disk) = settlement.on_disk()
@@ -121,10 +131,14 @@ async fn deliver_local(
         recorded = Err(Refusal::AuditUnavailable);
     }
     if let Err(refusal) = recorded {
-        return Err(Refused { refusal, attempts: answer.attempts, retried: answer.retried });
+        return Err(refused(refusal, answer.attempts, answer.retried));
     }
     count_local(engine, &answer);
-    Ok(Reply { status: 200, headers, body: ReplyBody::whole(answer.body) })
+    Ok(Reply { status: 200, headers, body: ReplyBody::whole(body) })
+}
+
+fn refused(refusal: Refusal, attempts: Option<HeaderValue>, retried: bool) -> Refused {
+    Refused { attempts, retried, ..Refused::from(refusal) }
 }
 
 /// Counts an answer of the gateway's own that is given, and what it saved. For the last rungs
@@ -142,29 +156,28 @@ async fn deliver_provided(
     engine: &Engine,
     head: &RequestHead,
     answer: ProviderAnswer,
+    restoration: Option<Restoration>,
     mut settlement: Settlement,
 ) -> Result<Reply, Refused> {
     let mut headers = common_headers(&answer, &settlement);
-    let status = answer.status;
     settlement.reply_begins();
-    let body = match answer.content {
+    let status = answer.status;
+    let ProviderAnswer { content, binder, keeper, target, attempts, .. } = answer;
+    let body = match content {
         Content::Whole(decoded) => {
-            let account = (answer.binder, settlement);
-            let keeping = (answer.keeper, answer.target);
-            settle_whole(head, (decoded, status), account, keeping, &mut headers)
-                .await
-                .map(ReplyBody::whole)
-                .map_err(|refusal| Refused {
-                    refusal,
-                    attempts: answer.attempts,
-                    retried: answer.retried,
-                })?
+            let account = Account { binder, settlement, keeper, target, status };
+            let restored = restored(engine, restoration, &decoded.body, false).await;
+            // Another answer of the model would cost as much and may be no better.
+            let retried = answer.retried || restored.is_err();
+            let settled = account.settle(head, decoded, restored, &mut headers).await;
+            settled.map(ReplyBody::whole).map_err(|refusal| refused(refusal, attempts, retried))?
         }
         Content::Events(opened) => {
             let Opened { body: upstream, decoder, events, is_ended, heard } = *opened;
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/event-stream"));
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
             headers.insert(names::ACCEL_BUFFERING, HeaderValue::from_static("no"));
+            let moments = (answer.deadline, answer.idle_timeout);
             let running = Running {
                 surface: head.surface,
                 request_id: head.id.to_string(),
@@ -172,94 +185,36 @@ async fn deliver_provided(
                 decoder,
                 settlement,
                 status,
-                on_disconnect: answer.target.provider.on_client_disconnect,
+                on_disconnect: target.provider.on_client_disconnect,
                 shared: Arc::clone(&engine.shared),
-                binder: answer.binder,
-                origin: answer.keeper.keeps().then(|| origin(&answer.target)),
-                keeper: answer.keeper,
-                progress: Progress::start(
-                    (answer.deadline, answer.idle_timeout),
-                    (events, is_ended),
-                    heard,
-                ),
+                binder,
+                origin: keeper.keeps().then(|| origin(&target)),
+                keeper,
+                restoration,
+                progress: Progress::start(moments, (events, is_ended), heard),
             };
             ReplyBody::Events(Box::new(StreamBody::new(running)))
         }
         Content::Passed(first, upstream) => {
-            let content_type = answer.upstream_headers.get(CONTENT_TYPE).cloned();
-            headers.insert(
-                CONTENT_TYPE,
-                content_type.unwrap_or(HeaderValue::from_static("application/octet-stream")),
-            );
+            let content_type = answer.upstream_headers.get(CONTENT_TYPE);
+            let restoration = restoration.filter(|_| content_type.is_some_and(is_text));
+            let fallback = HeaderValue::from_static("application/octet-stream");
+            headers.insert(CONTENT_TYPE, content_type.cloned().unwrap_or(fallback));
             let shared = Arc::clone(&engine.shared);
-            let (deadline, idle) = (answer.deadline, answer.idle_timeout);
+            let moments = (answer.deadline, answer.idle_timeout);
             let upstream = (first, upstream, status);
-            let body = PassedBody::new(upstream, settlement, shared, deadline, idle);
+            let body = PassedBody::new(upstream, settlement, restoration, shared, moments);
             ReplyBody::Passed(Box::new(body))
         }
     };
     Ok(Reply { status, headers, body })
 }
 
-/// Settles a whole answer and completes its headers; gives the body.
-async fn settle_whole(
-    head: &RequestHead,
-    (decoded, status): (Decoded, u16),
-    (binder, mut settlement): (Option<Binder>, Settlement),
-    (mut keeper, target): (Keeper, Arc<RunningTarget>),
-    headers: &mut HeaderMap,
-) -> Result<Bytes, Refusal> {
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    let Decoded { body, facts } = decoded;
-    if let (Some(binder), Some(id)) = (&binder, &facts.response_id) {
-        binder.bind(id, &mut settlement);
-    }
-    settlement.note_background(head.path_id.as_deref(), &facts);
-    settlement.take_facts(facts);
-    if let (Surface::ResponsesDelete, Some(id)) = (head.surface, &head.path_id) {
-        settlement.unbind_response(id);
-    }
-    let terminal = match head.surface {
-        Surface::Responses => of_response(&body),
-        _ => Terminal::Complete,
-    };
-    match &terminal {
-        Terminal::Complete => {
-            let reason = EndReason::Complete;
-            settlement.settle(
-                AttemptEnd { reason, status, outcome: "ok", verdict: Verdict::Success },
-                None,
-            );
-        }
-        Terminal::Failed(error) => {
-            let reason = EndReason::UpstreamError;
-            let (outcome, verdict) = (class_label(error.class), verdict(error.class));
-            let end = AttemptEnd { reason, status, outcome, verdict };
-            settlement.settle(end, Some(error_code(error)));
-        }
-    }
-    if let Some(on_disk) = settlement.on_disk()
-        && !matches!(on_disk.await, Ok(true))
-    {
-        return Err(Refusal::AuditUnavailable);
-    }
-    if matches!(terminal, Terminal::Complete) && keeper.keeps() {
-        let served = settlement.served_model().map(str::to_owned);
-        let origin = Origin { served, ..origin(&target) };
-        keeper.keep_whole(&body, Made { origin, cost: settlement.cost() });
-        if keeper.note().stored {
-            keeper.note().write(headers);
-        }
-    }
-    if let Some(served) = settlement.served_model()
-        && let Ok(value) = HeaderValue::from_str(served)
-    {
-        headers.insert(names::MODEL_SERVED, value);
-    }
-    if let Some(cost) = cost_header(settlement.cost()) {
-        headers.insert(names::COST_USD, cost);
-    }
-    Ok(body)
+/// Whether a body of this type is read by people: transcripts, subtitles.
+fn is_text(content_type: &HeaderValue) -> bool {
+    let kind = content_type.as_bytes();
+    kind.get(..5).is_some_and(|kind| kind.eq_ignore_ascii_case(b"text/"))
+        || kind.starts_with(b"application/x-subrip")
 }
 
 fn origin(target: &RunningTarget) -> Origin {
@@ -267,92 +222,5 @@ fn origin(target: &RunningTarget) -> Origin {
         provider: target.provider.name.to_string(),
         resolved: target.model.to_string(),
         served: None,
-    }
-}
-
-fn local_headers(answer: &LocalAnswer, settlement: &Settlement) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(16);
-    map.insert(names::MODEL_REQUESTED, answer.model.name_header.clone());
-    if let Some(origin) = &answer.origin {
-        let told = [
-            (names::PROVIDER, Some(&origin.provider)),
-            (names::MODEL_RESOLVED, Some(&origin.resolved)),
-            (names::MODEL_SERVED, origin.served.as_ref()),
-        ];
-        for (name, text) in told {
-            if let Some(Ok(value)) = text.map(|text| HeaderValue::from_str(text)) {
-                map.insert(name, value);
-            }
-        }
-    }
-    let (content_type, cost) = if answer.stream {
-        ("text/event-stream", None)
-    } else {
-        ("application/json", Some(HeaderValue::from_static("0")))
-    };
-    map.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
-    if let Some(cost) = cost {
-        map.insert(names::COST_USD, cost);
-    }
-    map.insert(names::DEGRADED, degraded(answer.rung));
-    insert_common(&mut map, answer.attempts.as_ref(), &answer.note, settlement);
-    map
-}
-
-/// The word of `x-tollbar-degraded`.
-fn degraded(rung: Rung) -> HeaderValue {
-    HeaderValue::from_static(if is_degraded(rung) { rung.as_str() } else { "none" })
-}
-
-const fn is_degraded(rung: Rung) -> bool {
-    match rung {
-        Rung::Target | Rung::Cache => false,
-        Rung::FallbackModel | Rung::StaleCache | Rung::Rules => true,
-    }
-}
-
-/// What every answer says.
-fn insert_common(
-    map: &mut HeaderMap,
-    attempts: Option<&HeaderValue>,
-    note: &CacheNote,
-    settlement: &Settlement,
-) {
-    note.write(map);
-    if let Some(attempts) = attempts {
-        map.insert(names::ATTEMPTS, attempts.clone());
-    }
-    let us = settlement.overhead_us();
-    if let Ok(value) = HeaderValue::from_str(&format!("{}.{:03}", us / 1_000, us % 1_000)) {
-        map.insert(names::OVERHEAD_MS, value);
-    }
-}
-
-fn common_headers(answer: &ProviderAnswer, settlement: &Settlement) -> HeaderMap {
-    let mut map = HeaderMap::with_capacity(16);
-    map.insert(names::PROVIDER, answer.target.provider_header.clone());
-    map.insert(names::MODEL_REQUESTED, answer.model.name_header.clone());
-    map.insert(names::MODEL_RESOLVED, answer.target.model_header.clone());
-    map.insert(names::DEGRADED, degraded(answer.rung));
-    insert_common(&mut map, answer.attempts.as_ref(), answer.keeper.note(), settlement);
-    if !answer.dropped.is_empty()
-        && let Ok(value) = HeaderValue::from_str(&answer.dropped.join(", "))
-    {
-        map.insert(names::DROPPED_FIELDS, value);
-    }
-    for name in PASSED_ON {
-        if let Some(value) = answer.upstream_headers.get(&name) {
-            map.insert(name, value.clone());
-        }
-    }
-    map
-}
-
-fn cost_header(cost: Cost) -> Option<HeaderValue> {
-    match cost {
-        Cost::Measured(amount) | Cost::Estimated(amount) => {
-            HeaderValue::from_str(&amount.to_string()).ok()
-        }
-        Cost::Unpriced | Cost::Free => None,
     }
 }

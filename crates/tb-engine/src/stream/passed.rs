@@ -16,6 +16,7 @@ use super::alarm::{Alarm, Ring};
 use crate::client::UpstreamBody;
 use crate::engine::Shared;
 use crate::reply::BodyBroken;
+use crate::restoration::{AnswerBlocked, Restoration};
 use crate::settlement::{AttemptEnd, Settlement};
 
 /// A body under way, with the request's settlement inside.
@@ -25,6 +26,10 @@ pub struct PassedBody {
     first: Option<Bytes>,
     upstream: UpstreamBody,
     settlement: Settlement,
+    /// There where the bytes are text that must be restored.
+    restoration: Option<Restoration>,
+    /// What of the text was held back until its end.
+    rest: Option<Bytes>,
     status: u16,
     shared: Arc<Shared>,
     alarm: Alarm,
@@ -40,14 +45,16 @@ impl PassedBody {
     pub(crate) fn new(
         (first, upstream, status): (Bytes, UpstreamBody, u16),
         settlement: Settlement,
+        restoration: Option<Restoration>,
         shared: Arc<Shared>,
-        deadline: Instant,
-        idle_timeout: Duration,
+        (deadline, idle_timeout): (Instant, Duration),
     ) -> Self {
         Self {
             first: Some(first).filter(|first| !first.is_empty()),
             upstream,
             settlement,
+            restoration,
+            rest: None,
             status,
             shared,
             alarm: Alarm::new(deadline, idle_timeout),
@@ -58,32 +65,58 @@ impl PassedBody {
     }
 
     pub(crate) fn poll_bytes(&mut self, cx: &mut Context<'_>) -> Poll<Piece> {
-        if self.over {
-            return self.poll_end(cx);
-        }
-        let heard = match self.first.take() {
-            Some(first) => Poll::Ready(Some(Ok(first))),
-            None => self.upstream.poll_data(cx),
-        };
-        match heard {
-            Poll::Ready(Some(Ok(bytes))) => {
-                self.alarm.heard();
-                if self.alarm.is_late() {
-                    return self.late();
+        loop {
+            if self.over {
+                let rest = self.rest.take();
+                return rest.map_or_else(|| self.poll_end(cx), |rest| Poll::Ready(Some(Ok(rest))));
+            }
+            let heard = match self.first.take() {
+                Some(first) => Poll::Ready(Some(Ok(first))),
+                None => self.upstream.poll_data(cx),
+            };
+            match heard {
+                Poll::Ready(Some(Ok(bytes))) => {
+                    self.alarm.heard();
+                    if self.alarm.is_late() {
+                        return self.late();
+                    }
+                    self.settlement.note_passed_bytes(bytes.len());
+                    match self.restored(bytes) {
+                        Ok(bytes) if bytes.is_empty() => {}
+                        Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
+                        Err(_) => return self.blocked(),
+                    }
                 }
-                self.settlement.note_passed_bytes(bytes.len());
-                Poll::Ready(Some(Ok(bytes)))
+                Poll::Ready(Some(Err(_))) => {
+                    return self.broken(EndReason::UpstreamError, "reset", "upstream_reset");
+                }
+                Poll::Ready(None) => match self.restored_end() {
+                    Ok(rest) => {
+                        self.rest = rest;
+                        self.close(EndReason::Complete, "ok", None);
+                        self.on_disk = self.settlement.on_disk();
+                    }
+                    Err(_) => return self.blocked(),
+                },
+                Poll::Pending => return self.poll_silence(cx),
             }
-            Poll::Ready(Some(Err(_))) => {
-                self.broken(EndReason::UpstreamError, "reset", "upstream_reset")
-            }
-            Poll::Ready(None) => {
-                self.close(EndReason::Complete, "ok", None);
-                self.on_disk = self.settlement.on_disk();
-                self.poll_end(cx)
-            }
-            Poll::Pending => self.poll_silence(cx),
         }
+    }
+
+    fn restored(&mut self, bytes: Bytes) -> Result<Bytes, AnswerBlocked> {
+        match &mut self.restoration {
+            None => Ok(bytes),
+            Some(restoration) => restoration.text(&bytes),
+        }
+    }
+
+    fn restored_end(&mut self) -> Result<Option<Bytes>, AnswerBlocked> {
+        let Some(restoration) = &mut self.restoration else { return Ok(None) };
+        Ok(Some(restoration.text_end()?).filter(|rest| !rest.is_empty()))
+    }
+
+    fn blocked(&mut self) -> Poll<Piece> {
+        self.broken(EndReason::Guard, "policy", "pii_blocked")
     }
 
     /// The end of the body: with power durability once the row is on disk. A body whose row
@@ -122,10 +155,13 @@ impl PassedBody {
 
     fn close(&mut self, reason: EndReason, outcome: &'static str, code: Option<&str>) {
         let verdict = match reason {
-            EndReason::Complete => Verdict::Success,
+            EndReason::Complete | EndReason::Guard => Verdict::Success,
             EndReason::UpstreamError => Verdict::Failure,
             _ => Verdict::Neutral,
         };
+        if let Some(restoration) = &mut self.restoration {
+            restoration.take_tally().count(&self.shared.metrics);
+        }
         let end = AttemptEnd { reason, status: self.status, outcome, verdict };
         self.settlement.settle(end, code.map(str::to_owned));
         self.over = true;

@@ -1,5 +1,8 @@
 //! The state machine between a provider's bytes and the client's events.
 
+mod ending;
+mod left;
+
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,22 +12,22 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 use tb_api::sse::SseEvent;
 use tb_config::OnDisconnect;
+use tb_core::Surface;
 use tb_core::breaker::Verdict;
-use tb_core::{EndReason, Surface};
-use tb_providers::{StreamDecoder, UpstreamError};
+use tb_providers::StreamDecoder;
 use tokio::task::JoinHandle;
 
 use super::abort::AbortWatch;
 use super::alarm::{Alarm, Ring};
 use super::binder::Binder;
-use super::error_event::error_event;
 use super::terminal::{Terminal, is_terminal, of_response_event};
-use crate::cache::{Keeper, Made};
+use crate::cache::Keeper;
 use crate::client::UpstreamBody;
 use crate::engine::Shared;
 use crate::local::Origin;
-use crate::refusal::{Refusal, class_label, error_code, verdict};
-use crate::settlement::{AttemptEnd, Settlement};
+use crate::refusal::Refusal;
+use crate::restoration::{AnswerBlocked, Restoration};
+use crate::settlement::Settlement;
 
 /// Ready events are sent in pieces of about this size.
 const PIECE_BYTES: usize = 32 * 1024;
@@ -35,10 +38,6 @@ const BUFFER_BYTES: usize = 4 * 1024;
 /// Turns that the task reading the upstream needs to hand over a chunk: it is woken by the one
 /// before, and may stand behind this stream in the queue.
 const UPSTREAM_TURNS: u8 = 2;
-
-/// What remains of a finished stream is read for this long, so that its connection can be
-/// used again.
-const TAIL_TIMEOUT: Duration = Duration::from_secs(1);
 
 const TOO_LONG: Refusal = Refusal::Deadline("the deadline passed in the middle of the stream");
 
@@ -69,6 +68,8 @@ pub(crate) struct Running {
     pub(crate) origin: Option<Origin>,
     /// What becomes of the stream in the cache.
     pub(crate) keeper: Keeper,
+    /// Brings back what was hidden of the request; none where nothing was.
+    pub(crate) restoration: Option<Restoration>,
     pub(crate) progress: Progress,
 }
 
@@ -77,6 +78,8 @@ pub(crate) struct Progress {
     events: Vec<SseEvent>,
     /// `events` came before the client was answered; true when nothing follows them.
     opened: Option<bool>,
+    /// Events on their way from the restoration to the buffer.
+    restored: Vec<SseEvent>,
     buffer: BytesMut,
     /// How much was in `buffer` when the upstream's task was last given its turn.
     yielded_at: usize,
@@ -104,6 +107,7 @@ impl Progress {
         Self {
             events,
             opened: Some(is_ended),
+            restored: Vec::new(),
             buffer: BytesMut::with_capacity(BUFFER_BYTES),
             yielded_at: 0,
             turns: 0,
@@ -128,6 +132,12 @@ impl Progress {
         self.turns += 1;
         self.turns <= UPSTREAM_TURNS
     }
+}
+
+/// Writes an event that may be the last one.
+fn write_last(event: &SseEvent, buffer: &mut BytesMut, last_at: &mut usize) {
+    *last_at = buffer.len();
+    event.write(buffer);
 }
 
 impl Running {
@@ -171,12 +181,10 @@ impl Running {
     /// Takes in what was held back.
     fn take_in_opened(&mut self, is_ended: bool) {
         match self.write_events() {
-            Some(terminal) => self.end(&terminal),
-            None if is_ended => {
-                self.progress.last_at = self.progress.buffer.len();
-                self.end(&Terminal::Complete);
-            }
-            None => {}
+            Err(blocked) => self.block(&blocked),
+            Ok(Some(terminal)) => self.end(&terminal),
+            Ok(None) if is_ended => self.end_silently(),
+            Ok(None) => {}
         }
     }
 
@@ -186,15 +194,16 @@ impl Running {
         self.progress.alarm.heard();
         let outcome = self.decoder.push(bytes, &mut self.progress.events);
         match (self.write_events(), outcome) {
-            (Some(terminal), _) => self.end(&terminal),
-            (None, Err(error)) => self.fail_as_told(error),
-            (None, Ok(())) if self.shared.is_aborting() => {
+            (Err(blocked), _) => self.block(&blocked),
+            (Ok(Some(terminal)), _) => self.end(&terminal),
+            (Ok(None), Err(error)) => self.fail_as_told(error),
+            (Ok(None), Ok(())) if self.shared.is_aborting() => {
                 self.fail(&Refusal::Stopping, Verdict::Neutral);
             }
-            (None, Ok(())) if self.progress.alarm.is_late() => {
+            (Ok(None), Ok(())) if self.progress.alarm.is_late() => {
                 self.fail(&TOO_LONG, Verdict::Neutral);
             }
-            (None, Ok(())) => {}
+            (Ok(None), Ok(())) => {}
         }
     }
 
@@ -202,17 +211,16 @@ impl Running {
     fn upstream_ended(&mut self) {
         let outcome = self.decoder.finish(&mut self.progress.events);
         match (self.write_events(), outcome) {
-            (Some(terminal), _) => self.end(&terminal),
-            (None, Err(error)) => self.fail_as_told(error),
-            (None, Ok(())) => {
-                self.progress.last_at = self.progress.buffer.len();
-                self.end(&Terminal::Complete);
-            }
+            (Err(blocked), _) => self.block(&blocked),
+            (Ok(Some(terminal)), _) => self.end(&terminal),
+            (Ok(None), Err(error)) => self.fail_as_told(error),
+            (Ok(None), Ok(())) => self.end_silently(),
         }
     }
 
-    /// Writes the decoded events up to the last one of the stream, if that is among them.
-    fn write_events(&mut self) -> Option<Terminal> {
+    /// Writes the decoded events up to the last one of the stream, if that is among them. Kept
+    /// they are as they came; the client gets them restored.
+    fn write_events(&mut self) -> Result<Option<Terminal>, AnswerBlocked> {
         let facts = self.decoder.facts();
         self.settlement.note_output(facts);
         if let (Some(binder), Some(id)) = (&self.binder, &facts.response_id) {
@@ -225,101 +233,24 @@ impl Running {
         let mut terminal =
             finished.then(|| progress.events.last().map_or(Terminal::Complete, of_response_event));
         for event in progress.events.drain(..) {
-            progress.last_at = progress.buffer.len();
             self.keeper.record(&event);
-            event.write(&mut progress.buffer);
-            if is_terminal(&event) {
+            let is_last = is_terminal(&event);
+            match &mut self.restoration {
+                None => write_last(&event, &mut progress.buffer, &mut progress.last_at),
+                Some(restoration) => {
+                    let outcome = restoration.event(event, &mut progress.restored);
+                    for event in progress.restored.drain(..) {
+                        write_last(&event, &mut progress.buffer, &mut progress.last_at);
+                    }
+                    outcome?;
+                }
+            }
+            if is_last {
                 terminal = Some(Terminal::Complete);
                 break;
             }
         }
-        terminal
-    }
-
-    fn end(&mut self, terminal: &Terminal) {
-        let status = self.status;
-        match terminal {
-            Terminal::Complete => {
-                let reason = EndReason::Complete;
-                let (outcome, verdict) = ("ok", Verdict::Success);
-                self.close(AttemptEnd { reason, status, outcome, verdict }, None);
-                if self.progress.on_disk.is_none() {
-                    self.keep();
-                }
-            }
-            Terminal::Failed(error) => {
-                let reason = EndReason::UpstreamError;
-                let (outcome, verdict) = (class_label(error.class), verdict(error.class));
-                let end = AttemptEnd { reason, status, outcome, verdict };
-                self.close(end, Some(error_code(error)));
-            }
-        }
-        self.read_tail();
-    }
-
-    /// The stream is complete and settled, on disk where the operator asks for that: it may be
-    /// kept.
-    fn keep(&mut self) {
-        if let Some(mut origin) = self.origin.take() {
-            origin.served = self.settlement.served_model().map(str::to_owned);
-            self.keeper.keep_stream(Made { origin, cost: self.settlement.cost() });
-        }
-    }
-
-    fn fail_as_told(&mut self, error: UpstreamError) {
-        let verdict = verdict(error.class);
-        self.fail(&Refusal::Provider(Box::new(error)), verdict);
-    }
-
-    /// Ends the stream with an error event. A stream that is too long for its deadline says
-    /// nothing of the target's health.
-    fn fail(&mut self, refusal: &Refusal, verdict: Verdict) {
-        self.progress.last_at = self.progress.buffer.len();
-        self.write_error(refusal);
-        let reason = match refusal {
-            Refusal::Deadline(_) => EndReason::Timeout,
-            Refusal::Stopping => EndReason::Limit,
-            _ => EndReason::UpstreamError,
-        };
-        let outcome = refusal.error_type();
-        let end = AttemptEnd { reason, status: self.status, outcome, verdict };
-        self.close(end, Some(refusal.code()));
-    }
-
-    fn write_error(&mut self, refusal: &Refusal) {
-        let event = error_event(self.surface, &refusal.api_error(), &self.request_id);
-        event.write(&mut self.progress.buffer);
-    }
-
-    /// Settles before the last bytes are given out: an answered request has its row.
-    fn close(&mut self, end: AttemptEnd, error_code: Option<String>) {
-        if error_code.is_some() {
-            self.origin = None;
-        }
-        self.settlement.note_facts(self.decoder.facts());
-        self.settlement.settle(end, error_code);
-        self.progress.on_disk = self.settlement.on_disk();
-        self.progress.over = true;
-    }
-
-    /// The row is not on disk although the operator asks for that: the client must not take
-    /// the stream for complete.
-    fn replace_last_event(&mut self) {
-        self.progress.buffer.truncate(self.progress.last_at);
-        self.write_error(&Refusal::AuditUnavailable);
-    }
-
-    /// Reads the end of the upstream body, so that the connection goes back to the pool.
-    fn read_tail(&mut self) {
-        let ended = UpstreamBody::ended();
-        let mut upstream = std::mem::replace(&mut self.upstream, ended);
-        if upstream.poll_end_now() {
-            return;
-        }
-        self.shared.tasks.spawn(async move {
-            let rest = async { while let Some(Ok(_)) = upstream.data().await {} };
-            let _ = tokio::time::timeout(TAIL_TIMEOUT, rest).await;
-        });
+        Ok(terminal)
     }
 
     /// Waits for what happens while the provider says nothing.
@@ -339,55 +270,6 @@ impl Running {
             Ring::KeepAlive => self.progress.buffer.extend_from_slice(b": keep-alive\n\n"),
         }
         Poll::Ready(())
-    }
-
-    /// The client left. The upstream is closed at once, or read on for a bounded while to
-    /// learn what the provider charges.
-    pub(crate) fn client_left(mut self: Box<Self>) {
-        if self.progress.over {
-            return;
-        }
-        self.settlement.note_facts(self.decoder.facts());
-        if std::thread::panicking() {
-            // Dropping the settlement says so in the row; nothing here is worth reading on.
-            return;
-        }
-        let end = AttemptEnd {
-            reason: EndReason::ClientGone,
-            status: self.status,
-            outcome: "client_gone",
-            verdict: Verdict::Neutral,
-        };
-        match self.on_disconnect {
-            OnDisconnect::Drain { timeout, max_bytes }
-                if tokio::runtime::Handle::try_current().is_ok() =>
-            {
-                let shared = Arc::clone(&self.shared);
-                shared.tasks.clone().spawn(async move {
-                    tokio::select! {
-                        _ = tokio::time::timeout(timeout, self.drain(max_bytes)) => {}
-                        () = shared.aborted().cancelled() => {}
-                    }
-                    self.settlement.note_facts(self.decoder.facts());
-                    self.settlement.settle(end, Some("client_gone".to_owned()));
-                });
-            }
-            _ => self.settlement.settle(end, Some("client_gone".to_owned())),
-        }
-    }
-
-    async fn drain(&mut self, max_bytes: usize) {
-        let mut read = 0usize;
-        while let Some(Ok(bytes)) = self.upstream.data().await {
-            read = read.saturating_add(bytes.len());
-            let failed = self.decoder.push(&bytes, &mut self.progress.events).is_err();
-            self.progress.events.clear();
-            let facts = self.decoder.facts();
-            let told_all = facts.finished && facts.tokens_final;
-            if failed || told_all || read > max_bytes {
-                return;
-            }
-        }
     }
 }
 

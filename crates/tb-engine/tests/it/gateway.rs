@@ -106,13 +106,21 @@ pub(crate) struct Gateway {
 #[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) body: Value,
+    /// What is sent instead of `body`, and where.
+    raw: Option<(Surface, Bytes)>,
     headers: HeaderMap,
+    surface: Surface,
 }
 
 impl Ask {
     pub(crate) fn whole(prompt: &str) -> Self {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": prompt}]});
-        Self { body, headers: HeaderMap::new() }
+        Self { body, headers: HeaderMap::new(), surface: Surface::ChatCompletions }
+    }
+
+    /// Another body on another route.
+    pub(crate) fn on(surface: Surface, body: Value) -> Self {
+        Self { body, headers: HeaderMap::new(), surface }
     }
 
     pub(crate) fn stream(prompt: &str) -> Self {
@@ -214,7 +222,7 @@ impl Gateway {
             match serve(&self.engine, request).await {
                 Ok(reply) => {
                     let body = reply.body.collect().await.map(|body| body.to_bytes());
-                    let text = String::from_utf8(body.unwrap_or_default().to_vec()).unwrap();
+                    let text = String::from_utf8_lossy(&body.unwrap_or_default()).into_owned();
                     (reply.status, reply.headers, text, String::new(), (None, None))
                 }
                 Err(refused) => {
@@ -248,11 +256,15 @@ impl Gateway {
     }
 
     fn request(&self, id: RequestId, ask: Ask, arrived: Instant) -> PublicRequest {
-        let bytes = Bytes::from(ask.body.to_string());
+        // What is no JSON stands there as a string.
+        let bytes = Bytes::from(match ask.body {
+            Value::String(text) => text,
+            body => body.to_string(),
+        });
         PublicRequest {
             head: RequestHead {
                 id,
-                surface: Surface::ChatCompletions,
+                surface: ask.surface,
                 path_id: None,
                 headers: ask.headers,
                 credential: None,
@@ -267,6 +279,12 @@ impl Gateway {
     fn rows(&self, id: RequestId) -> Vec<UsageRow> {
         let rows = self.account.rows.lock().unwrap();
         rows.range((id, 0)..=(id, u32::MAX)).map(|(_, row)| row.clone()).collect()
+    }
+
+    /// The rows of all requests that were for this, in order.
+    pub(crate) fn rows_for(&self, purpose: &str) -> Vec<UsageRow> {
+        let rows = self.account.rows.lock().unwrap();
+        rows.values().filter(|row| row.purpose.as_str() == purpose).cloned().collect()
     }
 
     fn ends(&self, id: RequestId) -> usize {

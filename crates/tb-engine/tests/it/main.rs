@@ -12,6 +12,8 @@ mod breakers;
 mod gateway;
 mod histories;
 mod keys;
+mod moderation;
+mod restoration;
 mod rungs;
 mod streams;
 mod time_outs;

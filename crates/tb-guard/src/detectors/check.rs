@@ -1,7 +1,7 @@
 //! Check digits. Digits are values 0 to 9, not characters.
 
 /// Luhn's check (ISO/IEC 7812-1, annex B): cards and many national numbers.
-pub(super) fn luhn(digits: &[u8]) -> bool {
+pub(crate) fn luhn(digits: &[u8]) -> bool {
     let sum: u32 = digits
         .iter()
         .rev()
@@ -38,7 +38,7 @@ pub(super) fn part(digits: &[u8], from: usize, to: usize) -> u64 {
 }
 
 /// Verhoeff's dihedral check (1969): Aadhaar.
-pub(super) fn verhoeff(digits: &[u8]) -> bool {
+pub(crate) fn verhoeff(digits: &[u8]) -> bool {
     const PERMUTATION: [u8; 10] = [1, 5, 7, 6, 2, 8, 3, 0, 9, 4];
     let mut check = 0u8;
     for (place, digit) in digits.iter().rev().enumerate() {
@@ -72,7 +72,7 @@ pub(super) fn mod_11_10(digits: &[u8]) -> bool {
 }
 
 /// The remainder by 97 of a text of letters and digits, letters as 10 to 35 (ISO 13616).
-pub(super) fn mod_97(characters: impl Iterator<Item = u8>) -> u32 {
+pub(crate) fn mod_97(characters: impl Iterator<Item = u8>) -> u32 {
     characters.fold(0, |remainder, character| match character {
         b'0'..=b'9' => (remainder * 10 + u32::from(character - b'0')) % 97,
         _ => (remainder * 100 + u32::from(character.to_ascii_uppercase().wrapping_sub(55))) % 97,

@@ -16,6 +16,11 @@ const AFTER: usize = 36;
 
 static WORDS: LazyLock<Words> = LazyLock::new(Words::compile);
 
+/// Compiles the words, if they are not yet.
+pub(super) fn warm() {
+    LazyLock::force(&WORDS);
+}
+
 struct Words {
     /// None only if the table would not compile, which a test excludes.
     automaton: Option<AhoCorasick>,

@@ -78,15 +78,10 @@ fn is_announced_form(word: &[u8], run: Run, around: &Surroundings<'_>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::runs::runs;
+    use crate::detectors::tests::hits_of;
 
     fn found(text: &str) -> usize {
-        let bytes = text.as_bytes();
-        let mut hits = Hits::default();
-        find(bytes, &runs(bytes), &Surroundings::new(bytes, &runs(bytes)), &mut hits);
-        let mut out = Vec::new();
-        hits.settle(&mut out);
-        out.len()
+        hits_of(text, find).len()
     }
 
     #[test]

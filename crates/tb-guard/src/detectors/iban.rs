@@ -194,14 +194,13 @@ fn fits(account: &[u8], format: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::runs::runs;
+    use crate::detectors::tests::hits_of;
 
     fn found(text: &str) -> Vec<&str> {
-        let mut hits = Hits::default();
-        find(text.as_bytes(), &runs(text.as_bytes()), &mut hits);
-        let mut out = Vec::new();
-        hits.settle(&mut out);
-        out.iter().map(|found| text.get(found.start..found.end).unwrap()).collect()
+        hits_of(text, |bytes, runs, _, hits| find(bytes, runs, hits))
+            .into_iter()
+            .map(|(_, hit)| hit)
+            .collect()
     }
 
     #[test]

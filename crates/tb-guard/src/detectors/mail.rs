@@ -99,17 +99,11 @@ fn is_domain(domain: &str) -> bool {
 /// `scheme://user:password@host` is a URL with credentials, not an address.
 fn is_user_of_url(bytes: &[u8], start: usize) -> bool {
     let head = bytes.get(start.saturating_sub(LONGEST_LOCAL)..start).unwrap_or_default();
-    let mut last = [0u8; 2];
-    for byte in head.iter().rev() {
-        if byte.is_ascii_whitespace() || matches!(byte, b'"' | b'\'' | b'<' | b'>' | b'?' | b'@') {
-            return false;
-        }
-        if *byte == b':' && last == *b"//" {
-            return true;
-        }
-        last = [*byte, last[0]];
-    }
-    false
+    // An address in the path stands behind a single slash.
+    let Some(slash) = head.iter().rposition(|byte| *byte == b'/') else { return false };
+    let ends_url = |byte: &u8| byte.is_ascii_whitespace() || b"\"'<>?@".contains(byte);
+    let is_host = head.get(..slash).is_some_and(|scheme| scheme.ends_with(b":/"));
+    is_host && !head.get(slash..).unwrap_or_default().iter().any(ends_url)
 }
 
 /// `git@host:path`: the user is the service's own.
@@ -121,13 +115,10 @@ fn is_remote_repository(bytes: &[u8], start: usize, at_sign: usize, end: usize) 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detectors::tests::hits_of;
 
     fn found(text: &str) -> Vec<&str> {
-        let mut hits = Hits::default();
-        find(text, &mut hits);
-        let mut out = Vec::new();
-        hits.settle(&mut out);
-        out.iter().map(|found| text.get(found.start..found.end).unwrap()).collect()
+        hits_of(text, |_, _, _, hits| find(text, hits)).into_iter().map(|(_, hit)| hit).collect()
     }
 
     #[test]

@@ -51,6 +51,11 @@ static BY_LENGTH: LazyLock<Vec<Vec<&National>>> = LazyLock::new(|| {
     by_length
 });
 
+/// Sorts the table, if it is not yet.
+pub(super) fn warm() {
+    LazyLock::force(&BY_LENGTH);
+}
+
 /// Looks which national numbers a number may be.
 pub(super) fn find(bytes: &[u8], number: &Number, around: &Surroundings<'_>, hits: &mut Hits) {
     let digits = number.digits();

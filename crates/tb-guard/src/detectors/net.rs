@@ -123,19 +123,13 @@ fn is_mac(token: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::runs::runs;
+    use crate::detectors::tests::hits_of;
 
     fn found(text: &str) -> Vec<&str> {
-        let mut hits = Hits::default();
-        find(
-            text,
-            &runs(text.as_bytes()),
-            &Surroundings::new(text.as_bytes(), &runs(text.as_bytes())),
-            &mut hits,
-        );
-        let mut out = Vec::new();
-        hits.settle(&mut out);
-        out.iter().map(|found| text.get(found.start..found.end).unwrap()).collect()
+        hits_of(text, |_, runs, around, hits| find(text, runs, around, hits))
+            .into_iter()
+            .map(|(_, hit)| hit)
+            .collect()
     }
 
     #[test]

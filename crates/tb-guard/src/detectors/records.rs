@@ -129,17 +129,10 @@ fn is_passport(word: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::detectors::runs::runs;
+    use crate::detectors::tests::hits_of;
 
     fn found(text: &str) -> Vec<(String, &str)> {
-        let bytes = text.as_bytes();
-        let mut hits = Hits::default();
-        find(bytes, &runs(bytes), &Surroundings::new(bytes, &runs(bytes)), &mut hits);
-        let mut out = Vec::new();
-        hits.settle(&mut out);
-        out.iter()
-            .map(|hit| (hit.kind.as_str().to_owned(), text.get(hit.start..hit.end).unwrap()))
-            .collect()
+        hits_of(text, find)
     }
 
     #[test]

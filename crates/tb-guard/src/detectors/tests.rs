@@ -1,6 +1,23 @@
 //! All detectors together: which reading holds, and what nothing may be found in.
 
+use super::context::Surroundings;
 use super::find;
+use super::hits::Hits;
+use super::runs::{Run, runs};
+
+/// What one detector finds in a text by itself: the kind and what it is.
+pub(super) fn hits_of(
+    text: &str,
+    find: impl FnOnce(&[u8], &[Run], &Surroundings<'_>, &mut Hits),
+) -> Vec<(String, &str)> {
+    let runs = runs(text.as_bytes());
+    let mut hits = Hits::default();
+    find(text.as_bytes(), &runs, &Surroundings::new(text.as_bytes(), &runs), &mut hits);
+    let mut out = Vec::new();
+    hits.settle(&mut out);
+    let hit = |found: &crate::Found| text.get(found.start..found.end).unwrap();
+    out.iter().map(|found| (found.kind.as_str().to_owned(), hit(found))).collect()
+}
 
 fn kinds(text: &str) -> Vec<String> {
     let mut out = Vec::new();

@@ -75,13 +75,10 @@ fn end_of(text: &str, start: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::detectors::tests::hits_of;
 
     fn found(text: &str) -> Vec<&str> {
-        let mut hits = Hits::default();
-        find(text, &mut hits);
-        let mut out = Vec::new();
-        hits.settle(&mut out);
-        out.iter().map(|found| text.get(found.start..found.end).unwrap()).collect()
+        hits_of(text, |_, _, _, hits| find(text, hits)).into_iter().map(|(_, hit)| hit).collect()
     }
 
     #[test]

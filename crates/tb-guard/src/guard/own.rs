@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
 use regex::bytes::{Regex, RegexBuilder};
 use thiserror::Error;
 
 use super::checksum::Checksum;
+use crate::keywords::is_whole_word;
 use crate::view::{ceil, floor};
 use crate::{Found, Kind};
 
@@ -148,10 +149,10 @@ impl Compiled {
     /// Finds its kind in a text.
     pub(super) fn find(&self, text: &str, out: &mut Vec<Found>) {
         let bytes = text.as_bytes();
-        let words = self.words.iter().flat_map(|words| words.find_iter(bytes));
+        let words = self.words.iter().flat_map(|words| words.find_overlapping_iter(bytes));
         let words = words
             .map(|found| (found.start(), found.end()))
-            .filter(|(start, end)| is_whole_word(bytes, *start, *end));
+            .filter(|(start, end)| is_whole_word(text, *start, *end));
         let patterns = self.patterns.iter().flat_map(|pattern| pattern.find_iter(bytes));
         // Byte patterns may cut a character; the place is widened to whole ones.
         let patterns = patterns.map(|found| (floor(text, found.start()), ceil(text, found.end())));
@@ -210,18 +211,7 @@ fn dictionary(words: &[String]) -> Result<Option<AhoCorasick>, ()> {
         return Err(());
     }
     let mut builder = AhoCorasickBuilder::new();
-    builder.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest);
+    // All that overlaps is looked at: a long word that goes on must not hide a short whole one.
+    builder.ascii_case_insensitive(true);
     builder.build(words).map(Some).map_err(|_| ())
-}
-
-fn is_whole_word(bytes: &[u8], start: usize, end: usize) -> bool {
-    let is_letter = |byte: Option<&u8>| {
-        byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii())
-    };
-    let before = start.checked_sub(1).and_then(|at| bytes.get(at));
-    let first = bytes.get(start);
-    let last = end.checked_sub(1).and_then(|at| bytes.get(at));
-    let goes_on_before = is_letter(first) && is_letter(before);
-    let goes_on_after = is_letter(last) && is_letter(bytes.get(end));
-    !goes_on_before && !goes_on_after
 }

@@ -15,32 +15,42 @@ pub(crate) struct Lattice {
     back: Vec<[u8; COUNT]>,
     /// The probability of each label given what stands before, at each token.
     pub(crate) forward: Vec<Row>,
+    /// The emissions as odds, the likeliest label's being 1.
+    fits: Vec<Row>,
 }
 
 impl Lattice {
-    /// Finds the labels.
+    /// Finds the labels, and how sure each is where some token has one: most segments are plain
+    /// prose, and nobody asks how sure that is.
     pub(crate) fn solve(&mut self, transitions: &[Row; COUNT]) {
         self.decode(transitions);
-        self.weigh(transitions);
+        self.posteriors.clear();
+        if self.labels.iter().any(|label| *label > 0) {
+            self.weigh(transitions);
+        }
     }
 
     fn decode(&mut self, transitions: &[Row; COUNT]) {
+        let floors = floors(transitions);
         self.back.clear();
         let mut scores = [0.0; COUNT];
+        let mut is_plain = false;
         for (place, emission) in self.emissions.iter().enumerate() {
+            let was_plain = is_plain;
+            is_plain = is_nothing(emission, &floors);
             let mut best = [f32::NEG_INFINITY; COUNT];
             let mut from = [0u8; COUNT];
-            for ((weights, score), label) in transitions.iter().zip(scores).zip(0u8..) {
-                for ((best, from), weight) in best.iter_mut().zip(&mut from).zip(weights) {
-                    let sum = if place == 0 { 0.0 } else { score + weight };
-                    if sum > *best {
-                        *best = sum;
-                        *from = label;
-                    }
-                }
+            match transitions.first() {
+                Some([stay, ..]) if was_plain && is_plain => best[0] = scores[0] + stay,
+                _ if place == 0 => best = [0.0; COUNT],
+                _ => step(transitions, &scores, &mut best, &mut from),
             }
             for ((score, best), fit) in scores.iter_mut().zip(best).zip(emission) {
                 *score = best + fit;
+            }
+            if is_plain {
+                let [_, others @ ..] = &mut scores;
+                *others = [f32::NEG_INFINITY; COUNT - 1];
             }
             self.back.push(from);
         }
@@ -53,14 +63,16 @@ impl Lattice {
         self.labels.reverse();
     }
 
-    fn weigh(&mut self, transitions: &[Row; COUNT]) {
+    /// Finds the probability of each label at each token.
+    pub(crate) fn weigh(&mut self, transitions: &[Row; COUNT]) {
         let odds = transitions.map(|row| row.map(f32::exp));
         self.forward.clear();
         self.posteriors.clear();
         self.posteriors.resize(self.emissions.len(), [0.0; COUNT]);
+        self.fits.clear();
+        self.fits.extend(self.emissions.iter().map(relative));
         let mut before = [1.0; COUNT];
-        for (place, emission) in self.emissions.iter().enumerate() {
-            let fits = relative(emission);
+        for (place, fits) in self.fits.iter().enumerate() {
             let mut row = if place == 0 { before } else { times(&before, &odds) };
             for (value, fit) in row.iter_mut().zip(fits) {
                 *value *= fit;
@@ -70,13 +82,13 @@ impl Lattice {
             before = row;
         }
         let mut after = [1.0; COUNT];
-        let places = self.posteriors.iter_mut().zip(&self.forward).zip(&self.emissions).rev();
-        for ((posterior, forward), emission) in places {
+        let places = self.posteriors.iter_mut().zip(&self.forward).zip(&self.fits).rev();
+        for ((posterior, forward), fits) in places {
             for ((value, ahead), behind) in posterior.iter_mut().zip(forward).zip(after) {
                 *value = ahead * behind;
             }
             scale(posterior);
-            let mut fits = relative(emission);
+            let mut fits = *fits;
             for (fit, behind) in fits.iter_mut().zip(after) {
                 *fit *= behind;
             }
@@ -84,6 +96,44 @@ impl Lattice {
                 *value = row.iter().zip(fits).map(|(weight, fit)| weight * fit).sum();
             }
             scale(&mut after);
+        }
+    }
+}
+
+/// For each label but the first how much worse than the first it must fit a token so that no
+/// neighbours make it part of the best path: exchanged for the first it would only win.
+fn floors(transitions: &[Row; COUNT]) -> Row {
+    let mut floors = [f32::NEG_INFINITY; COUNT];
+    let Some((nothing, _)) = transitions.split_first() else { return floors };
+    for (label, (floor, row)) in floors.iter_mut().zip(transitions).enumerate().skip(1) {
+        let into = transitions.iter().map(|before| {
+            let to_nothing = before.first().copied().unwrap_or_default();
+            to_nothing - before.get(label).copied().unwrap_or_default()
+        });
+        let out = nothing.iter().zip(row).map(|(of_nothing, weight)| of_nothing - weight);
+        // A path may also begin or end here, without a transition.
+        *floor = into.fold(0.0, f32::min) + out.fold(0.0, f32::min);
+    }
+    floors
+}
+
+/// Whether a token is surely nothing, whatever stands around it.
+fn is_nothing(emission: &Row, floors: &Row) -> bool {
+    /// More than what rounding may do.
+    const MARGIN: f32 = 0.01;
+    let [nothing, ..] = emission;
+    emission.iter().zip(floors).skip(1).all(|(fit, floor)| fit - nothing < floor - MARGIN)
+}
+
+/// One step of Viterbi's algorithm: for each label the best way to it.
+fn step(transitions: &[Row; COUNT], scores: &Row, best: &mut Row, from: &mut [u8; COUNT]) {
+    for ((weights, score), label) in transitions.iter().zip(scores).zip(0u8..) {
+        for ((best, from), weight) in best.iter_mut().zip(from.iter_mut()).zip(weights) {
+            let sum = score + weight;
+            if sum > *best {
+                *best = sum;
+                *from = label;
+            }
         }
     }
 }

@@ -19,11 +19,28 @@ pub(crate) struct Model {
     /// By label before, then label.
     pub(crate) transitions: [Row; COUNT],
     scale: f32,
-    /// Hash and row; row `u32::MAX` is free.
-    slots: Vec<(u32, u32)>,
+    /// A hash table.
+    slots: Vec<Slot>,
     mask: usize,
-    rows: &'static [[u8; COUNT]],
+    /// One bit for each of many hashes, so that features which the model does not know cost no
+    /// look into the table.
+    known: Vec<u64>,
 }
+
+/// A feature with its weights, in a quarter of a cache line.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    /// 0: free. No feature has the hash 0.
+    hash: u32,
+    /// By label; the rest is padding.
+    weights: [i8; WIDTH],
+}
+
+/// [`COUNT`] rounded up for vector instructions.
+const WIDTH: usize = 12;
+
+/// Bits of [`Model::known`]: 32 KiB, eight bits or more for each feature.
+const KNOWN_BITS: u32 = 18;
 
 impl Model {
     /// Reads a model; `None` if the bytes are not one.
@@ -45,28 +62,48 @@ impl Model {
         }
         let size = count.checked_mul(2)?.next_power_of_two();
         let mask = size.checked_sub(1)?;
-        let mut slots = vec![(0, u32::MAX); size];
-        for (hash, row) in hashes.as_chunks::<4>().0.iter().zip(0u32..) {
-            let hash = u32::from_le_bytes(*hash);
-            let mut place = slot_of(hash, mask);
-            while slots.get(place).is_some_and(|slot| slot.1 != u32::MAX) {
-                place = place.wrapping_add(1) & mask;
-            }
-            *slots.get_mut(place)? = (hash, row);
+        let mut model = Self {
+            transitions,
+            scale: f32::from_le_bytes(*scale),
+            slots: vec![Slot::default(); size],
+            mask,
+            known: vec![0; 1 << (KNOWN_BITS - 6)],
+        };
+        for (hash, row) in hashes.as_chunks::<4>().0.iter().zip(rows) {
+            model.insert(u32::from_le_bytes(*hash), row)?;
         }
-        Some(Self { transitions, scale: f32::from_le_bytes(*scale), slots, mask, rows })
+        Some(model)
+    }
+
+    fn insert(&mut self, hash: u32, row: &[u8; COUNT]) -> Option<()> {
+        let mut place = slot_of(hash, self.mask);
+        while self.slots.get(place)?.hash != 0 {
+            place = place.wrapping_add(1) & self.mask;
+        }
+        let slot = self.slots.get_mut(place)?;
+        slot.hash = hash;
+        for (weight, byte) in slot.weights.iter_mut().zip(row) {
+            *weight = byte.cast_signed();
+        }
+        let (word, bit) = known_place(hash);
+        *self.known.get_mut(word)? |= bit;
+        Some(())
     }
 
     /// The weights of a feature.
-    fn row(&self, hash: u32) -> Option<&[u8; COUNT]> {
+    fn weights(&self, hash: u32) -> Option<&[i8; WIDTH]> {
+        let (word, bit) = known_place(hash);
+        if self.known.get(word)? & bit == 0 {
+            return None;
+        }
         let mut place = slot_of(hash, self.mask);
         loop {
-            let (found, row) = *self.slots.get(place)?;
-            if row == u32::MAX {
-                return None;
+            let slot = self.slots.get(place)?;
+            if slot.hash == hash {
+                return Some(&slot.weights);
             }
-            if found == hash {
-                return self.rows.get(usize::try_from(row).ok()?);
+            if slot.hash == 0 {
+                return None;
             }
             place = place.wrapping_add(1) & self.mask;
         }
@@ -74,15 +111,25 @@ impl Model {
 
     /// How well each label fits a token with these features.
     pub(crate) fn emission(&self, hashes: &[u32; features::COUNT]) -> Row {
-        let mut sums = [0i32; COUNT];
+        // 48 signed bytes add up to 14 bits.
+        let mut sums = [0i16; WIDTH];
         for hash in hashes.iter().filter(|hash| **hash != 0) {
-            if let Some(row) = self.row(*hash) {
-                for (sum, weight) in sums.iter_mut().zip(row) {
-                    *sum += i32::from(weight.cast_signed());
+            if let Some(weights) = self.weights(*hash) {
+                for (sum, weight) in sums.iter_mut().zip(weights) {
+                    *sum += i16::from(*weight);
                 }
             }
         }
-        #[expect(clippy::cast_precision_loss, reason = "48 bytes add up to 13 bits")]
-        sums.map(|sum| sum as f32 * self.scale)
+        let mut row = [0.0; COUNT];
+        for (fit, sum) in row.iter_mut().zip(sums) {
+            *fit = f32::from(sum) * self.scale;
+        }
+        row
     }
+}
+
+/// The word and the bit of a hash in [`Model::known`].
+fn known_place(hash: u32) -> (usize, u64) {
+    let place = hash.wrapping_mul(0x85eb_ca6b) >> (32 - KNOWN_BITS);
+    (usize::try_from(place >> 6).unwrap_or_default(), 1 << (place & 63))
 }

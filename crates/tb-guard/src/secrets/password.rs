@@ -84,11 +84,17 @@ const ABOUT: &[&str] = &[
     "index",
 ];
 
+static WORDS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(ABOUT).ok());
+
+/// Compiles the words, if they are not yet.
+pub(super) fn warm() {
+    LazyLock::force(&WORDS);
+}
+
 /// Whether a name only speaks about a secret.
 pub(super) fn is_about(name: &[u8]) -> bool {
-    let lower = name.to_ascii_lowercase();
-    static WORDS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| AhoCorasick::new(ABOUT).ok());
-    WORDS.as_ref().is_some_and(|words| words.is_match(&lower))
+    WORDS.as_ref().is_some_and(|words| words.is_match(name))
 }
 
 /// The password of a setting whose name says that it holds one.

@@ -62,11 +62,16 @@ pub(crate) fn entropy(bytes: &[u8]) -> f32 {
         .sum()
 }
 
+static MARKS: LazyLock<Option<AhoCorasick>> =
+    LazyLock::new(|| AhoCorasick::builder().ascii_case_insensitive(true).build(EXAMPLE_MARKS).ok());
+
+/// Compiles the marks, if they are not yet.
+pub(super) fn warm() {
+    LazyLock::force(&MARKS);
+}
+
 /// Whether a value carries the mark of an example (`EXAMPLE`, `your-key-here`, `xxxx`).
 pub(crate) fn is_example(value: &[u8]) -> bool {
-    static MARKS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-        AhoCorasick::builder().ascii_case_insensitive(true).build(EXAMPLE_MARKS).ok()
-    });
     MARKS.as_ref().is_some_and(|marks| marks.is_match(value))
 }
 

@@ -42,9 +42,8 @@ fn token(format: &Format, seed: u64) -> String {
 }
 
 fn find(text: &str) -> Vec<Found> {
-    static SECRETS: std::sync::LazyLock<Secrets> = std::sync::LazyLock::new(Secrets::compile);
     let mut found = Vec::new();
-    SECRETS.find(text, &mut found);
+    super::find(text, &mut found);
     found
 }
 
@@ -54,8 +53,7 @@ fn values(text: &str) -> Vec<&str> {
 
 #[test]
 fn knows_at_least_150_formats_and_finds_a_token_of_each() {
-    let secrets = Secrets::compile();
-    assert!(secrets.automaton.is_some());
+    assert!(RULES.automaton.is_some());
     let mut rules = std::collections::BTreeSet::new();
     for format in formats::all() {
         rules.insert(format.rule);
@@ -63,7 +61,7 @@ fn knows_at_least_150_formats_and_finds_a_token_of_each() {
             .filter(|seed| {
                 let text = format!("please rotate {} today", token(format, *seed));
                 let mut found = Vec::new();
-                secrets.find(&text, &mut found);
+                super::find(&text, &mut found);
                 !found.iter().any(|found| found.end >= text.len() - " today".len())
             })
             .count();

@@ -69,6 +69,11 @@ static ASCII_OF: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
     pairs.flat_map(|(ascii, others)| others.chars().map(|other| (other, *ascii))).collect()
 });
 
+/// Makes the table, if it is not made yet.
+pub(super) fn warm() {
+    LazyLock::force(&ASCII_OF);
+}
+
 /// Runs of 26 letters drawn in squares and circles, which have no compatibility form.
 const DRAWN: &[u32] = &[0x1F150, 0x1F170, 0x1F1E6];
 
@@ -78,9 +83,8 @@ pub(super) fn look_alikes(text: &str) -> Edits {
     let mut edits = Edits::default();
     let mut at = 0;
     for word in text.split_inclusive([' ', '\n', '\t']) {
-        let is_mixed = !word.is_ascii()
-            && word.bytes().any(|byte| byte.is_ascii_alphanumeric() || byte == b'@');
-        if is_mixed || word.chars().any(is_drawn) {
+        let is_mixed = || word.bytes().any(|byte| byte.is_ascii_alphanumeric() || byte == b'@');
+        if !word.is_ascii() && (is_mixed() || word.chars().any(is_drawn)) {
             for (offset, symbol) in word.char_indices().filter(|(_, symbol)| !symbol.is_ascii()) {
                 if let Some(ascii) = ascii_of(symbol) {
                     edits.push_char(at + offset..at + offset + symbol.len_utf8(), ascii);

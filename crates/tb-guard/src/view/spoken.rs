@@ -1,9 +1,4 @@
-//! Numbers written as words, and mail addresses written with `at` and `dot`. Best effort, English.
-
-use std::sync::LazyLock;
-
-use aho_corasick::AhoCorasick;
-use regex::bytes::Regex;
+//! Numbers written as words. Best effort, English.
 
 use super::map::Edits;
 use super::runs::ByteClass;
@@ -165,58 +160,6 @@ impl Sequence {
     }
 }
 
-/// What a spelled-out address must contain; matched by case, so that the search stays fast.
-static HINTS: LazyLock<Option<AhoCorasick>> = LazyLock::new(|| {
-    let hints = [
-        " dot ", " DOT ", " Dot ", "(dot", "[dot", "{dot", "<dot", "(DOT", "[DOT", "{DOT", "(at",
-        "[at", "{at", "<at", "(AT", "[AT", "{AT", "(@", "[@", "{@", " @ ", " AT ", "-at-", "_at_",
-        "arroba", " punkt ", " punto ", " point ", "(.)", "[.]", "{.}",
-    ];
-    AhoCorasick::new(hints).ok()
-});
-
-const AT: &str = r"(?:[ \t]*[(\[{<][ \t]*(?:at|@|arroba)[ \t]*[)\]}>][ \t]*|[ \t]+(?:at|@|arroba)[ \t]+|[-_]at[-_]|[ \t]?@[ \t]?)";
-const DOT: &str = r"(?:[ \t]*[(\[{<][ \t]*(?:dot|\.|punto|punkt)[ \t]*[)\]}>][ \t]*|[ \t]+(?:dot|punto|punkt|point|\.)[ \t]+|[-_]dot[-_]|\.)";
-
-static ADDRESS: LazyLock<Option<Regex>> = LazyLock::new(|| {
-    let word = "[a-z0-9+_-]{1,64}";
-    let label = "[a-z0-9-]{1,63}?";
-    let pattern = format!(
-        r"(?i-u)\b{word}(?:{DOT}{word}){{0,5}}?{AT}{label}(?:{DOT}{label}){{0,4}}{DOT}[a-z]{{2,24}}\b"
-    );
-    Regex::new(&pattern).ok()
-});
-static SIGNS: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(&format!("(?i-u)(?P<at>{AT})|{DOT}")).ok());
-
-/// Spelled-out mail addresses with `@` and `.`.
-pub(super) fn addresses(text: &str) -> Edits {
-    let mut edits = Edits::default();
-    let is_hinted = HINTS.as_ref().is_some_and(|hints| hints.is_match(text));
-    let (Some(address), Some(signs)) = (ADDRESS.as_ref(), SIGNS.as_ref()) else { return edits };
-    if !is_hinted {
-        return edits;
-    }
-    for found in address.find_iter(text.as_bytes()) {
-        // "look at example.com" is no address: the sign or a full stop must be in disguise.
-        let is_disguised = signs.find_iter(found.as_bytes()).any(|sign| {
-            let sign = sign.as_bytes();
-            sign != b"." && sign != b"@" && !sign.trim_ascii().eq_ignore_ascii_case(b"at")
-        });
-        if !is_disguised {
-            continue;
-        }
-        for sign in signs.captures_iter(found.as_bytes()) {
-            let with = if sign.name("at").is_some() { "@" } else { "." };
-            if let Some(whole) = sign.get(0) {
-                let place = found.start() + whole.start()..found.start() + whole.end();
-                edits.push(place, with);
-            }
-        }
-    }
-    edits
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,18 +176,5 @@ mod tests {
             read("one of the two, three or four: five"),
             "one of the two, three or four: five"
         );
-    }
-
-    #[test]
-    fn reads_addresses() {
-        let read = |text: &str| addresses(text).whole(text).0;
-        assert_eq!(
-            read("to jo dot doe at mail dot example dot org now"),
-            "to jo.doe@mail.example.org now"
-        );
-        assert_eq!(read("jo (at) example.com"), "jo@example.com");
-        assert_eq!(read("jo[@]example[.]com"), "jo@example.com");
-        assert_eq!(read("look at example.com"), "look at example.com");
-        assert_eq!(read("dot. jo@example.com"), "dot. jo@example.com");
     }
 }

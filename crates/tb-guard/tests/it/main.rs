@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test may panic")]
 
+mod again;
+mod figures;
 mod identity;
+mod injection;
 mod scanning;
 mod streams;

@@ -56,7 +56,7 @@ fn finds_texts_in_tag_characters() {
 
 #[test]
 fn finds_words_of_the_dictionary_as_whole_words() {
-    let text = "Project Bluebird, not project bluebirds";
+    let text = "“Project Bluebird”, not project bluebirds";
     assert_eq!(badges(&guard().scan(text), text), ["Project Bluebird"]);
 }
 
@@ -124,6 +124,35 @@ fn leaves_out_kinds_that_are_off_or_not_sure_enough() {
     for settings in [off, strict] {
         let scan = Guard::new(&settings).unwrap().scan("bluebird");
         assert!(badges(&scan, "bluebird").is_empty());
+    }
+}
+
+#[test]
+fn an_address_hides_nothing_that_it_carries() {
+    let settings = GuardSettings { without_names: true, ..Default::default() };
+    let guard = Guard::new(&settings).unwrap();
+    for (kind, value) in [
+        (Kind::CREDIT_CARD, "4111111111111111"),
+        (Kind::EMAIL, "jo@example.com"),
+        (Kind::EMAIL, "jo%40example.com"),
+        (Kind::US_SSN, "536-90-4399"),
+        (Kind::PHONE, "+14155550132"),
+        (Kind::IBAN, "DE89370400440532013000"),
+        (Kind::SECRET, "ghp_x7Kq2mZt9RbLw4VcYd8NfHs3JpAg6T1eUo5Q"),
+    ] {
+        for text in [
+            format!("see https://shop.example/search?ssn={value}&page=2 now"),
+            format!("https://shop.example/customers/{value}/orders"),
+            format!("/var/spool/customers/{value}/orders.csv"),
+        ] {
+            let start = text.find(value).unwrap();
+            let findings = guard.scan(&text).findings;
+            let is_covered = |at| {
+                let mut of_kind = findings.iter().filter(|finding| finding.kind == kind);
+                of_kind.any(|finding| finding.start <= at && at < finding.end)
+            };
+            assert!((start..start + value.len()).all(is_covered), "{text} {findings:?}");
+        }
     }
 }
 

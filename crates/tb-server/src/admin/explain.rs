@@ -33,6 +33,10 @@ pub struct LadderStep {
     pub duration_ms: u32,
     /// Whether the client got this.
     pub is_final: bool,
+    /// What the guard found in the request and did, each `kind=count:action`.
+    pub guard: Vec<String>,
+    /// What unseen characters the request had, each `class=count`.
+    pub characters: Vec<String>,
     /// The same for people.
     pub sentence: String,
 }
@@ -63,18 +67,20 @@ fn step(row: &UsageRow) -> LadderStep {
         cause: row.cause.as_str(),
         waited_ms: row.waited_ms,
         key_index: row.key_index,
-        passed_over: words(before),
-        passed_over_after: words(after),
+        passed_over: words(before, ';'),
+        passed_over_after: words(after, ';'),
         outcome,
         status: row.status,
         duration_ms: row.duration_ms,
         is_final: row.is_final,
+        guard: words(row.guard.as_deref().unwrap_or_default(), ','),
+        characters: words(row.characters.as_deref().unwrap_or_default(), ','),
         sentence,
     }
 }
 
-fn words(list: &str) -> Vec<String> {
-    list.split(';').filter(|one| !one.is_empty()).map(str::to_owned).collect()
+fn words(list: &str, between: char) -> Vec<String> {
+    list.split(between).filter(|one| !one.is_empty()).map(str::to_owned).collect()
 }
 
 fn sentence(row: &UsageRow, target: Option<&str>, outcome: &str) -> String {

@@ -247,6 +247,10 @@ pub struct AttemptView {
     pub passed_over: Option<String>,
     /// Micro-dollars that an answer from the cache would have cost.
     pub saved_micro_usd: i64,
+    /// What the guard found and did, as `email=2:tokenize,credit_card=1:mask`.
+    pub guard: Option<String>,
+    /// What unseen characters the request had, as `zero_width=3,tags=1`.
+    pub characters: Option<String>,
 }
 
 impl From<&UsageRow> for AttemptView {
@@ -296,6 +300,8 @@ impl From<&UsageRow> for AttemptView {
             key_index: row.key_index,
             passed_over: row.passed_over.clone(),
             saved_micro_usd: row.saved.micro_usd(),
+            guard: row.guard.clone(),
+            characters: row.characters.clone(),
         }
     }
 }

@@ -239,6 +239,8 @@ fn row(admin: &Admin) -> UsageRow {
         key_index: None,
         passed_over: None,
         saved: NanoUsd(0),
+        guard: None,
+        characters: None,
     }
 }
 
@@ -496,6 +498,27 @@ async fn shows_requests_without_guessing_ids() {
         let answer = admin.get(&format!("/admin/v1/requests?limit={limit}")).await;
         assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{limit}");
     }
+}
+
+#[tokio::test]
+async fn a_request_shows_what_the_guard_found_and_did() {
+    let admin = Admin::new();
+    let guarded = UsageRow {
+        guard: Some("email=2:tokenize,credit_card=1:mask".to_owned()),
+        characters: Some("zero_width=3,tags=1".to_owned()),
+        ..row(&admin)
+    };
+    let (id, plain) = (guarded.request_id, row(&admin));
+    admin.store.append(&[guarded, plain.clone()], 1).unwrap();
+    let shown = admin.get(&format!("/admin/v1/requests/{id}")).await.json();
+    let (attempt, step) = (&shown["attempts"][0], &shown["ladder"][0]);
+    assert_eq!(attempt["guard"], "email=2:tokenize,credit_card=1:mask");
+    assert_eq!(attempt["characters"], "zero_width=3,tags=1");
+    assert_eq!(step["guard"], json!(["email=2:tokenize", "credit_card=1:mask"]));
+    assert_eq!(step["characters"], json!(["zero_width=3", "tags=1"]));
+    let shown = admin.get(&format!("/admin/v1/requests/{}", plain.request_id)).await.json();
+    assert_eq!(shown["attempts"][0]["guard"], json!(null));
+    assert_eq!(shown["ladder"][0]["characters"], json!([]));
 }
 
 #[tokio::test]

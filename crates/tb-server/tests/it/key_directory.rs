@@ -65,7 +65,7 @@ fn readings_never_overlap_so_a_revoked_key_cannot_come_back() {
         responses: inner.clone(),
         answers: inner.clone(),
         cache_secret: [9; 32],
-            guard_secret: [9; 32],
+        guard_secret: [9; 32],
         clock: Arc::new(SystemClock),
         metrics: Arc::new(Metrics::new("test")),
         seed: [1, 2],

@@ -1,5 +1,5 @@
-//! Payloads of version 1, whose rows knew nothing of the ladder: a journal that the version
-//! before left behind is read to its end. Nothing writes them any more.
+//! Payloads of version 1, whose rows knew nothing of the ladder: a journal that an earlier
+//! version left behind is read to its end. Nothing writes them any more.
 
 use std::sync::Arc;
 
@@ -15,26 +15,32 @@ pub(super) const VERSION: u8 = 1;
 
 /// The record in the body of such a payload.
 pub(super) fn decode(body: &[u8]) -> Option<JournalRecord> {
-    Some(match postcard::from_bytes(body).ok()? {
-        Record::Begun(row) => JournalRecord::Begun(row.into()),
-        Record::Ended(row) => JournalRecord::Ended(row.into()),
-        Record::Bound(binding) => JournalRecord::Bound(binding),
-        Record::Unbound(service, id) => JournalRecord::Unbound(service, id),
-    })
+    Some(postcard::from_bytes::<Record<Row>>(body).ok()?.into())
 }
 
-/// In the order of the variants then.
+/// In the order of the variants of all versions so far; only their rows differ.
 #[derive(Deserialize)]
-enum Record {
-    Begun(Row),
-    Ended(Row),
+pub(super) enum Record<R> {
+    Begun(R),
+    Ended(R),
     Bound(ResponseBinding),
     Unbound(ServiceName, String),
 }
 
+impl<R: Into<UsageRow>> From<Record<R>> for JournalRecord {
+    fn from(record: Record<R>) -> Self {
+        match record {
+            Record::Begun(row) => Self::Begun(row.into()),
+            Record::Ended(row) => Self::Ended(row.into()),
+            Record::Bound(binding) => Self::Bound(binding),
+            Record::Unbound(service, id) => Self::Unbound(service, id),
+        }
+    }
+}
+
 /// In the order of the fields then.
 #[derive(Deserialize)]
-struct Row {
+pub(super) struct Row {
     request_id: RequestId,
     attempt: u32,
     is_final: bool,
@@ -96,28 +102,30 @@ impl From<Row> for UsageRow {
             key_index: None,
             passed_over: None,
             saved: NanoUsd(0),
+            guard: None,
+            characters: None,
         }
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::record::{Subject, decode, subject};
     use super::*;
 
-    /// What the version before wrote for [`row`], as a payload after its version byte and its
+    /// What that version wrote for [`row`], as a payload after its version byte and its
     /// variant.
-    const ROW: &str = "909eb8e8c0e1828589909cb0d080c18182020201f6f9b2e5bd6803626f74010861626364\
+    pub(in super::super) const ROW: &str = "909eb8e8c0e1828589909cb0d080c18182020201f6f9b2e5bd6803626f74010861626364\
          454631320767656e6572616c0106757365722d310001010676656e646f7207737570706f72740107736d616c\
          6c2d310107736d616c6c2d31ad03010a726174655f6c696d6974020264140304f40306010d0a323032362d31\
          312d32330178c10a43e78a8d89f0ddefd6de01";
 
-    fn bytes(hex: &str) -> Vec<u8> {
+    pub(in super::super) fn bytes(hex: &str) -> Vec<u8> {
         let digits: Vec<u32> = hex.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
         digits.chunks(2).map(|pair| u8::try_from(pair[0] << 4 | pair[1]).unwrap()).collect()
     }
 
-    fn row() -> UsageRow {
+    pub(in super::super) fn row() -> UsageRow {
         UsageRow {
             request_id: RequestId(0x0102_0304_0506_0708_090A_0B0C_0D0E_0F10),
             attempt: 2,
@@ -157,11 +165,13 @@ mod tests {
             key_index: None,
             passed_over: None,
             saved: NanoUsd(0),
+            guard: None,
+            characters: None,
         }
     }
 
     #[test]
-    fn reads_what_the_version_before_wrote() {
+    fn reads_what_version_1_wrote() {
         let begun = bytes(&format!("0100{ROW}"));
         assert_eq!(decode(&begun), Some(JournalRecord::Begun(row())));
         assert_eq!(subject(&begun), Some(Subject::Begun((row().request_id, 2))));

@@ -13,12 +13,13 @@ pub(super) const COLUMNS: &str = "request_id, attempt, is_final, stream, started
      key_id, purpose, user, surface, provider, model_requested, model_resolved, model_served, \
      status, error_code, end_reason, usage_source, input_fresh, cache_read, cache_write, \
      cache_write_1h, output_visible, reasoning, cost_kind, cost_nano_usd, price_version, ttft_ms, \
-     duration_ms, overhead_us, config_hash, ladder, waited_ms, passed_over, saved_nano_usd";
+     duration_ms, overhead_us, config_hash, ladder, waited_ms, passed_over, saved_nano_usd, guard, \
+     characters";
 
 /// The statement for [`insert`].
 pub(super) const INSERT: &str = "INSERT OR REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
      ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, \
-     ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35)";
+     ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)";
 
 /// The codes of `cost_kind`, as the sums use them too.
 pub(super) const MEASURED: i64 = 0;
@@ -74,6 +75,8 @@ pub(super) fn insert(
         row.waited_ms,
         names.optional_id(row.passed_over.as_deref())?,
         row.saved.0,
+        row.guard,
+        row.characters,
     ])?;
     Ok(())
 }
@@ -126,6 +129,8 @@ pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<Usa
         key_index,
         passed_over: texts.optional(row.get(33)?)?.map(|text| text.as_ref().to_owned()),
         saved: NanoUsd(row.get(34)?),
+        guard: row.get(35)?,
+        characters: row.get(36)?,
     })
 }
 

@@ -6,9 +6,10 @@ use tb_core::ports::StoreError;
 use super::failed;
 
 /// Each script leads from the version before it to its own, counted from 1.
-const MIGRATIONS: [&str; 2] = [
+const MIGRATIONS: [&str; 3] = [
     include_str!("../../migrations/sqlite/0001_init.sql"),
     include_str!("../../migrations/sqlite/0002_ladder.sql"),
+    include_str!("../../migrations/sqlite/0003_guard.sql"),
 ];
 
 /// Brings the schema to the newest version, in one transaction.

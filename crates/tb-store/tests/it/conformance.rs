@@ -138,6 +138,12 @@ fn gives_back_extreme_values(stores: &Stores) {
             key_index: [None, Some(0), Some(u32::MAX)][usize::try_from(number).unwrap() % 3],
             passed_over: Some("openai/gpt=breaker_open;'; DROP TABLE names".to_owned()),
             saved: NanoUsd(i64::MIN),
+            guard: [None, Some("email=2:tokenize,credit_card=1:mask".to_owned())]
+                [usize::try_from(number).unwrap() % 2]
+                .clone(),
+            characters: [Some("zero_width=3,tags=1".to_owned()), None]
+                [usize::try_from(number).unwrap() % 2]
+                .clone(),
             ..row(number, 1)
         };
         stores.usage.append(std::slice::from_ref(&bare), 1).unwrap();

@@ -65,6 +65,7 @@ fn takes_over_a_database_of_the_version_before() {
     assert_eq!((found[0].rung, found[0].cause), (Rung::Target, Cause::First));
     assert_eq!((found[0].waited_ms, found[0].key_index), (0, None));
     assert_eq!((&found[0].passed_over, found[0].saved), (&None, NanoUsd(0)));
+    assert_eq!((&found[0].guard, &found[0].characters), (&None, &None));
     assert_eq!((found[0].tokens.output(), found[0].config_hash), (20, 50));
     store.append(&[row(1, 1)], 78).unwrap();
     drop(store);

@@ -53,6 +53,8 @@ pub(crate) fn row(number: u64, attempt: u32) -> UsageRow {
         key_index: Some(0),
         passed_over: None,
         saved: NanoUsd(0),
+        guard: None,
+        characters: None,
     }
 }
 

@@ -10,11 +10,11 @@ use tb_server::admin::{LadderStep, ladder};
 use crate::cli::Explain;
 use crate::configuration::Configuration;
 use crate::failure::{Failed, NEGATIVE};
-use crate::output::{Format, Rows};
+use crate::output::{self, Format, Rows};
 use crate::storage;
 
 /// The columns of the machines' formats.
-const COLUMNS: [&str; 13] = [
+const COLUMNS: [&str; 15] = [
     "attempt",
     "rung",
     "target",
@@ -27,6 +27,8 @@ const COLUMNS: [&str; 13] = [
     "status",
     "duration_ms",
     "is_final",
+    "guard",
+    "characters",
     "sentence",
 ];
 
@@ -65,7 +67,20 @@ fn print(steps: &[LadderStep], format: Format) -> anyhow::Result<ExitCode> {
         table.push(if format == Format::Table { people(step, number) } else { machines(step) });
     }
     table.print(format)?;
+    if format == Format::Table {
+        output::data(&guarded(steps))?;
+    }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A line for what the guard did with the request, and one for its unseen characters. All steps
+/// of a request tell the same; one that the process did not live to end may tell nothing.
+fn guarded(steps: &[LadderStep]) -> String {
+    let line = |what: &str, of: fn(&LadderStep) -> &[String]| {
+        let told = steps.iter().rev().map(of).find(|words| !words.is_empty());
+        told.map_or_else(String::new, |words| format!("{what}: {}\n", words.join(" ")))
+    };
+    line("guard", |step| &step.guard) + &line("unseen characters", |step| &step.characters)
 }
 
 fn people(step: &LadderStep, number: u32) -> Vec<Value> {
@@ -92,6 +107,8 @@ fn machines(step: &LadderStep) -> Vec<Value> {
         json!(step.status),
         json!(step.duration_ms),
         json!(step.is_final),
+        json!(step.guard),
+        json!(step.characters),
         json!(step.sentence),
     ]
 }

@@ -8,5 +8,6 @@
 mod canary;
 mod commands;
 mod gateway;
+mod guard_test;
 mod serve;
 mod storage;

@@ -359,6 +359,6 @@ impl<'a> Walk<'a> {
 
     fn refused_with(&self, refusal: Refusal, spent: bool) -> Refused {
         let retried = self.attempts.len() > 1 || spent;
-        Refused { refusal, attempts: self.attempts.header(), retried }
+        Refused { attempts: self.attempts.header(), retried, ..Refused::from(refusal) }
     }
 }

@@ -1,13 +1,8 @@
 use super::*;
-use crate::detectors::runs::runs;
+use crate::detectors::tests::hits_of;
 
 fn found(text: &str) -> Vec<&str> {
-    let bytes = text.as_bytes();
-    let mut hits = Hits::default();
-    find(bytes, &runs(bytes), &Surroundings::new(bytes, &runs(bytes)), &mut hits);
-    let mut out = Vec::new();
-    hits.settle(&mut out);
-    out.iter().map(|found| text.get(found.start..found.end).unwrap()).collect()
+    hits_of(text, find).into_iter().map(|(_, hit)| hit).collect()
 }
 
 #[test]

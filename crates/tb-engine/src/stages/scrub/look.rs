@@ -1,0 +1,385 @@
+//! The one look at every text of a request. It changes nothing and notes what is to be changed.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use ring::hmac;
+use tb_api::json::{Document, Leaf, LeafKind, Step};
+use tb_config::{OnTrouble, Reaction};
+use tb_core::Surface;
+use tb_guard::{Action, Finding, Scan};
+
+use super::Rules;
+use super::attached::{self, Payload};
+use super::item::{Holds, Item, Tree, Writing};
+use super::joined::{Neighbour, split};
+use super::place::{Ground, Place, is_known_key, is_word_of_api, shown};
+use super::refused::Ended;
+use super::speakers::Speakers;
+use super::tally::{Tallies, list_of};
+
+/// A string that is JSON is looked into, and a string in there too; further below it is text.
+const MAX_NESTING: u8 = 2;
+/// Digits of the shortest number that is looked at wherever it stands: telephone numbers.
+const LEAST_DIGITS: usize = 7;
+/// The same where a key says what it is: the check digits of a card.
+const LEAST_KEYED_DIGITS: usize = 3;
+/// The shortest text that can try to command a model, in bytes.
+const LEAST_COMMAND_BYTES: usize = 12;
+
+/// What was seen so far.
+pub(super) struct Look<'r> {
+    rules: &'r Rules,
+    speakers: Speakers,
+    pub(super) tallies: Tallies,
+    /// The vault's tag, made of the first value that gets a placeholder.
+    pub(super) tag: Option<u64>,
+    /// Something is to be hidden or stripped.
+    pub(super) changes: bool,
+    /// The request ends here.
+    pub(super) ended: Option<Ended>,
+    is_blocked: bool,
+    attachments: u64,
+}
+
+/// One document under way.
+struct Walk<'d> {
+    ground: Ground,
+    nesting: u8,
+    /// The whole of it comes from outside; `None`: the path tells.
+    is_outside: Option<bool>,
+    items: Vec<Item>,
+    neighbour: Neighbour<'d>,
+}
+
+/// How a text is to be looked at.
+#[derive(Clone, Copy)]
+pub(super) struct Manner<'p> {
+    pub(super) place: Place<'p>,
+    pub(super) nesting: u8,
+    pub(super) is_outside: bool,
+    /// Attachments stand here.
+    pub(super) is_attachment: bool,
+}
+
+impl<'r> Look<'r> {
+    pub(super) fn new(rules: &'r Rules, speakers: Speakers) -> Self {
+        Self {
+            rules,
+            speakers,
+            tallies: Tallies::default(),
+            tag: None,
+            changes: false,
+            ended: None,
+            is_blocked: false,
+            attachments: 0,
+        }
+    }
+
+    /// Looks at the body of a request.
+    pub(super) fn request(&mut self, document: &Document) -> Vec<Item> {
+        self.document(document, Ground::Api, 0, None)
+    }
+
+    /// What the look as a whole says of the request.
+    ///
+    /// # Errors
+    /// When the request ends here.
+    pub(super) fn verdict(&mut self) -> Result<(), Ended> {
+        let policy = &self.rules.policy;
+        if let Some(ended) = self.ended.take() {
+            return Err(ended);
+        }
+        if self.attachments > 0 && policy.attachments == OnTrouble::Block {
+            return Err(Ended::attachment());
+        }
+        if self.is_blocked {
+            return Err(Ended::found(&self.tallies));
+        }
+        if self.tallies.opaque > 0 && policy.opaque == OnTrouble::Block {
+            return Err(Ended::opaque());
+        }
+        let blocked = |list: &&usize| list_of(policy, **list).1 == Reaction::Block;
+        if let Some(list) = self.tallies.keywords.keys().find(blocked) {
+            return Err(Ended::keyword(list_of(policy, *list).0));
+        }
+        if self.tallies.injections > 0 && policy.injection.reaction == Reaction::Block {
+            return Err(Ended::injection());
+        }
+        Ok(())
+    }
+
+    fn document(
+        &mut self,
+        document: &Document,
+        ground: Ground,
+        nesting: u8,
+        is_outside: Option<bool>,
+    ) -> Vec<Item> {
+        let (items, neighbour) = (Vec::new(), Neighbour::default());
+        let mut walk = Walk { ground, nesting, is_outside, items, neighbour };
+        document.leaves(|leaf| {
+            if self.ended.is_some() {
+                return;
+            }
+            match leaf.kind {
+                LeafKind::String => self.string(leaf, &mut walk),
+                LeafKind::Number => self.number(leaf, &mut walk),
+                LeafKind::Key => self.key(leaf, &mut walk),
+            }
+        });
+        walk.items
+    }
+
+    fn string<'d>(&mut self, leaf: &Leaf<'_, 'd>, walk: &mut Walk<'d>) {
+        let place = Place::of(leaf.path, walk.ground);
+        if place == Place::Model {
+            self.model(&leaf.text);
+            return;
+        }
+        if place == Place::Exact && is_word_of_api(&leaf.text) {
+            return;
+        }
+        let is_outside = walk.is_outside.unwrap_or_else(|| self.speakers.is_outside(leaf.path));
+        let is_attachment = walk.ground == Ground::Api && attached::is_place(leaf.path);
+        if is_attachment && attached::is_reference(leaf.path, &leaf.text) {
+            self.attachments += 1;
+        }
+        let manner = Manner { place, nesting: walk.nesting, is_outside, is_attachment };
+        let way = || shown(leaf.path, walk.ground);
+        let Some((holds, text)) = self.text(&leaf.text, manner, &way) else { return };
+        let writing = Writing::Json(LeafKind::String);
+        walk.items.push(Item::new(leaf.range.clone(), writing, holds));
+        match text {
+            Some(text) if place == Place::Text => self.join(leaf.path, &text, walk),
+            _ => walk.neighbour.forget(),
+        }
+    }
+
+    /// Looks at a text; gives what is in it and, where it is plain, the text itself, stripped.
+    /// Nothing where it need not be changed whatever else is found.
+    pub(super) fn text<'t>(
+        &mut self,
+        text: &'t str,
+        manner: Manner<'_>,
+        way: &dyn Fn() -> String,
+    ) -> Option<(Holds, Option<Cow<'t, str>>)> {
+        if manner.nesting < MAX_NESTING
+            && manner.place != Place::Exact
+            && let Some(tree) = self.nested(text, manner)
+        {
+            return Some((Holds::Json(Box::new(tree)), None));
+        }
+        match attached::payload(text, manner.is_attachment) {
+            Payload::None => {}
+            Payload::Unreadable { head } => {
+                self.attachments += 1;
+                let begin = text.get(..head).unwrap_or_default();
+                let findings = self.judged(begin, self.rules.structured(begin), true);
+                return Some((Holds::Text { findings, is_cleaned: false }, None));
+            }
+            Payload::Text { head, decoded } => {
+                let (cleaned, is_cleaned) = self.cleaned(&decoded, way)?;
+                let findings = self.found(&cleaned, manner);
+                return Some((Holds::Encoded { head, findings, is_cleaned }, None));
+            }
+        }
+        let (cleaned, is_cleaned) = self.cleaned(text, way)?;
+        let findings = self.found(&cleaned, manner);
+        Some((Holds::Text { findings, is_cleaned }, Some(cleaned)))
+    }
+
+    /// The JSON that a text is; nothing when it is none.
+    fn nested(&mut self, text: &str, manner: Manner<'_>) -> Option<Tree> {
+        let trimmed = text.trim_matches(|symbol: char| symbol.is_ascii_whitespace());
+        let ends = (trimmed.bytes().next()?, trimmed.bytes().next_back()?);
+        if !matches!(ends, (b'{', b'}') | (b'[', b']')) {
+            return None;
+        }
+        let document = Document::parse_value(Bytes::copy_from_slice(text.as_bytes())).ok()?;
+        let (nesting, outside) = (manner.nesting + 1, Some(manner.is_outside));
+        let items = self.document(&document, Ground::Free, nesting, outside);
+        Some(Tree { document, items })
+    }
+
+    /// The text without what is stripped, and whether that is less; nothing when it is refused.
+    fn cleaned<'t>(
+        &mut self,
+        text: &'t str,
+        way: &dyn Fn() -> String,
+    ) -> Option<(Cow<'t, str>, bool)> {
+        if !self.rules.policy.enabled {
+            return Some((Cow::Borrowed(text), false));
+        }
+        let cleaned = self.rules.policy.characters.clean(text);
+        self.tallies.note_characters(&cleaned.counts);
+        if cleaned.is_rejected {
+            self.ended = Some(Ended::characters(&cleaned.counts, &way()));
+            return None;
+        }
+        let is_cleaned = cleaned.text.len() != text.len();
+        self.changes |= is_cleaned;
+        Some((cleaned.text, is_cleaned))
+    }
+
+    /// What is in a plain text.
+    fn found(&mut self, text: &str, manner: Manner<'_>) -> Vec<Finding> {
+        let policy = &self.rules.policy;
+        if !policy.keywords.lists.is_empty() {
+            for (list, count) in policy.keywords.keywords.find(text) {
+                if list_of(policy, list).1 != Reaction::Off {
+                    *self.tallies.keywords.entry(list).or_default() += count;
+                }
+            }
+        }
+        if !policy.enabled {
+            return Vec::new();
+        }
+        let injection = policy.injection;
+        if manner.is_outside
+            && injection.reaction != Reaction::Off
+            && text.len() >= LEAST_COMMAND_BYTES
+            && tb_guard::injection(text).score >= injection.threshold
+        {
+            self.tallies.injections += 1;
+        }
+        match manner.place {
+            Place::Text => self.judged(text, self.rules.guard.scan(text), false),
+            Place::Exact | Place::Model => self.judged(text, self.rules.structured(text), true),
+            Place::Keyed(key) => self.judged(text, self.rules.keyed(key, text), false),
+        }
+    }
+
+    /// Counts what was found and keeps what is to be hidden. Where a text is `exact` only that
+    /// which cannot come back is.
+    fn judged(&mut self, text: &str, scan: Scan, exact: bool) -> Vec<Finding> {
+        let rules = self.rules;
+        self.tallies.opaque += u64::from(scan.is_opaque);
+        let mut findings = scan.findings;
+        findings.retain(|finding| {
+            if rules.policy.not_ours.contains(&finding.kind) {
+                return false;
+            }
+            let action = rules.policy.actions.of(&finding.kind);
+            self.tallies.note(&finding.kind, action);
+            self.is_blocked |= action == Action::Block;
+            let hides = match action {
+                Action::Allow | Action::Report => false,
+                Action::Tokenize => !exact,
+                Action::Mask | Action::Redact | Action::Hash | Action::Block => true,
+            };
+            if hides && action == Action::Tokenize && self.tag.is_none() {
+                let value = text.get(finding.start..finding.end).unwrap_or_default();
+                self.tag = Some(tag(&rules.key, finding.kind.as_str(), value));
+            }
+            hides
+        });
+        self.changes |= !findings.is_empty();
+        findings
+    }
+
+    /// Looks for values that go on from the text before; the present one is the last item.
+    fn join<'d>(&mut self, path: &[Step<'d>], text: &str, walk: &mut Walk<'d>) {
+        if self.rules.policy.enabled
+            && let Some(border) = walk.neighbour.border(path, text)
+        {
+            let mut scan = self.rules.structured(&border.text);
+            let last = walk.items.len().saturating_sub(1);
+            let ends_with = |item: usize, at: usize| {
+                let findings = match walk.items.get(item).map(|item| &item.holds) {
+                    Some(Holds::Text { findings, .. }) => findings.as_slice(),
+                    _ => &[],
+                };
+                findings.iter().any(|one| one.start <= at && at <= one.end)
+            };
+            // What is whole on one side goes on by accident.
+            let is_whole = ends_with(border.item, border.length) || ends_with(last, 0);
+            scan.is_opaque = false;
+            scan.findings.retain(|one| one.start < border.at && border.at < one.end && !is_whole);
+            let found = self.judged(&border.text, scan, false);
+            split(&border, found, &mut walk.items);
+        }
+        walk.neighbour.set(path, text, walk.items.len().saturating_sub(1));
+    }
+
+    fn number<'d>(&mut self, leaf: &Leaf<'_, 'd>, walk: &mut Walk<'d>) {
+        if !self.rules.policy.enabled {
+            return;
+        }
+        self.count_tokens(leaf.path);
+        let digits = leaf.text.bytes().filter(u8::is_ascii_digit).count();
+        if digits < LEAST_KEYED_DIGITS {
+            return;
+        }
+        let scan = match Place::of(leaf.path, walk.ground) {
+            Place::Keyed(key) => self.rules.keyed(key, &leaf.text),
+            _ if digits >= LEAST_DIGITS => self.rules.structured(&leaf.text),
+            _ => return,
+        };
+        let findings = self.judged(&leaf.text, scan, false);
+        if !findings.is_empty() {
+            let writing = Writing::Json(LeafKind::Number);
+            let holds = Holds::Text { findings, is_cleaned: false };
+            walk.items.push(Item::new(leaf.range.clone(), writing, holds));
+        }
+    }
+
+    /// Numbers in the place of texts are tokens: words that the guard cannot read.
+    fn count_tokens(&mut self, path: &[Step<'_>]) {
+        let takes_tokens = matches!(self.rules.surface, Surface::Embeddings | Surface::Completions);
+        if takes_tokens
+            && let [Step::Key(key), Step::Index(_), ..] = path
+            && (key == "input" || key == "prompt")
+        {
+            self.attachments += 1;
+        }
+    }
+
+    fn key<'d>(&mut self, leaf: &Leaf<'_, 'd>, walk: &mut Walk<'d>) {
+        if is_known_key(leaf.path, walk.ground) {
+            return;
+        }
+        let (text, way) = (leaf.text.as_ref(), || shown(leaf.path, walk.ground));
+        let Some((cleaned, is_cleaned)) = self.cleaned(text, &way) else { return };
+        let (place, nesting) = (Place::Exact, walk.nesting);
+        let manner = Manner { place, nesting, is_outside: false, is_attachment: false };
+        let findings = self.found(&cleaned, manner);
+        if is_cleaned || !findings.is_empty() {
+            let writing = Writing::Json(LeafKind::Key);
+            let holds = Holds::Text { findings, is_cleaned };
+            walk.items.push(Item::new(leaf.range.clone(), writing, holds));
+        }
+    }
+
+    /// The name of a model cannot be changed. One that the configuration knows holds nothing.
+    pub(super) fn model(&mut self, name: &str) {
+        if self.rules.policy.enabled && !self.rules.knows_model {
+            let findings = self.judged(name, self.rules.structured(name), true);
+            if !findings.is_empty() {
+                let types = findings.iter().map(|one| (one.kind.to_string(), 1_u64.into()));
+                self.ended = Some(Ended::found_in("the name of the model", types.collect()));
+            }
+        }
+    }
+
+    /// Notes a part of a form that the guard cannot read.
+    pub(super) fn note_attachment(&mut self) {
+        self.attachments += 1;
+    }
+
+    /// Notes text in a writing that the guard does not know.
+    pub(super) fn note_opaque(&mut self) {
+        self.tallies.opaque += 1;
+    }
+}
+
+/// The tag of a vault: the same for the same first value, and unguessable without the key.
+fn tag(key: &[u8; 32], kind: &str, value: &str) -> u64 {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let mut context = hmac::Context::with_key(&key);
+    for part in ["tag", "\0", kind, "\0", value] {
+        context.update(part.as_bytes());
+    }
+    let signed = context.sign();
+    signed.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}

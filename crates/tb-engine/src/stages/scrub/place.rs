@@ -1,0 +1,293 @@
+//! What a text is for, told by the way to it: the API's own text, a word or id of the API, or
+//! something of the caller's whose key says what it is.
+
+use tb_api::json::Step;
+
+/// What the members of an object are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ground {
+    /// The API gave them their names.
+    Api,
+    /// A JSON Schema.
+    Schema,
+    /// The caller did.
+    Free,
+}
+
+/// What a text is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place<'p> {
+    /// Text of the API.
+    Text,
+    /// A word or an id that others refer to: it may be destroyed, but not become something else.
+    Exact,
+    /// The value of a key of the caller's.
+    Keyed(&'p str),
+    /// The name of the model.
+    Model,
+}
+
+impl<'p> Place<'p> {
+    /// The place at the end of a path that begins on `ground`.
+    pub(super) fn of(path: &'p [Step<'_>], ground: Ground) -> Self {
+        let mut ground = ground;
+        let mut last: Option<(usize, &str)> = None;
+        for (depth, step) in path.iter().enumerate() {
+            if let Step::Key(key) = step {
+                if let Some((depth, outer)) = last {
+                    ground = below(outer, depth, ground);
+                }
+                last = Some((depth, key.as_ref()));
+            }
+        }
+        let Some((depth, key)) = last else { return Place::Text };
+        match ground {
+            Ground::Api if key == "model" && depth == 0 => Place::Model,
+            Ground::Api => match meaning(key) {
+                Meaning::Text => Place::Text,
+                Meaning::Exact => Place::Exact,
+                Meaning::Schema | Meaning::Free => Place::Keyed(key),
+            },
+            Ground::Schema if is_of_schema(key) => Place::Exact,
+            Ground::Schema | Ground::Free if is_prose(key) => Place::Text,
+            Ground::Schema | Ground::Free => Place::Keyed(key),
+        }
+    }
+
+    /// The place of a field of a form.
+    pub(super) fn of_field(name: &'p str) -> Self {
+        let name = name.strip_suffix("[]").unwrap_or(name);
+        match meaning(name) {
+            _ if name == "model" => Place::Model,
+            Meaning::Text => Place::Text,
+            Meaning::Exact => Place::Exact,
+            Meaning::Schema | Meaning::Free => Place::Keyed(name),
+        }
+    }
+}
+
+/// Whether the key at the end of this path is a word of the API, or one like it.
+pub(super) fn is_known_key(path: &[Step<'_>], ground: Ground) -> bool {
+    const OPEN: [&str; 6] =
+        ["metadata", "arguments", "parameters", "input_schema", "schema", "variables"];
+    match Place::of(path, ground) {
+        Place::Model | Place::Exact | Place::Text => true,
+        Place::Keyed(key) => OPEN.contains(&key),
+    }
+}
+
+/// What lies below a key.
+fn below(key: &str, depth: usize, ground: Ground) -> Ground {
+    match ground {
+        Ground::Free | Ground::Schema => ground,
+        // Of a tool's call, while that of the whole request is messages and parts.
+        Ground::Api if depth > 0 && matches!(key, "input" | "arguments") => Ground::Free,
+        Ground::Api => match meaning(key) {
+            Meaning::Text | Meaning::Exact => Ground::Api,
+            Meaning::Schema => Ground::Schema,
+            Meaning::Free => Ground::Free,
+        },
+    }
+}
+
+enum Meaning {
+    Text,
+    Exact,
+    Schema,
+    Free,
+}
+
+/// What the API means by a key, whose value may be a text or hold some.
+fn meaning(key: &str) -> Meaning {
+    match key {
+        "parameters" | "schema" | "input_schema" => Meaning::Schema,
+        _ if is_of_text(key) => Meaning::Text,
+        _ if is_of_words(key) => Meaning::Exact,
+        _ => Meaning::Free,
+    }
+}
+
+/// Keys of the API that hold text, or something with text in it.
+#[rustfmt::skip]
+fn is_of_text(key: &str) -> bool {
+    matches!(
+        key,
+        "allowed_tools" | "annotations" | "arguments" | "audio" | "cache_control" | "citations"
+        | "code" | "content" | "context" | "context_management" | "custom" | "data"
+        | "definition" | "delta" | "description" | "file" | "file_data" | "file_url"
+        | "filename" | "function" | "function_call" | "functions" | "grammar" | "image"
+        | "image_url" | "input" | "input_audio" | "instructions" | "json_schema" | "logit_bias"
+        | "logprobs" | "mask" | "messages" | "output" | "output_config" | "outputs"
+        | "prediction" | "prompt" | "prompt_cache_key" | "queries" | "query" | "reasoning"
+        | "reasoning_content" | "refusal" | "response_format" | "results" | "safety_identifier"
+        | "source" | "stop" | "stop_sequences" | "stream_options" | "suffix" | "summary"
+        | "system" | "text" | "thinking" | "title" | "tool_calls" | "tool_choice" | "tools"
+        | "top_logprobs" | "url" | "user"
+    )
+}
+
+/// Keys of the API that hold one of a few words, or the id or name of something.
+#[rustfmt::skip]
+fn is_of_words(key: &str) -> bool {
+    matches!(
+        key,
+        "allowed_callers" | "background" | "call_id" | "connector_id" | "container"
+        | "container_id" | "detail" | "effort" | "encoding_format" | "encrypted_content"
+        | "environment" | "file_id" | "finish_reason" | "format" | "id" | "include" | "index"
+        | "input_fidelity" | "item_id" | "language" | "media_type" | "modalities" | "mode"
+        | "model" | "moderation" | "name" | "object" | "output_format" | "phase"
+        | "previous_response_id" | "prompt_cache_retention" | "quality" | "ranker"
+        | "reasoning_effort" | "role" | "search_context_size" | "server_label" | "service_tier"
+        | "signature" | "size" | "speed" | "status" | "stop_reason" | "stream_format" | "style"
+        | "syntax" | "timestamp_granularities" | "tool_call_id" | "tool_use_id" | "truncation"
+        | "ttl" | "type" | "verbosity" | "version" | "voice"
+    )
+}
+
+/// The keywords of a schema whose values name types and properties.
+fn is_of_schema(key: &str) -> bool {
+    matches!(key, "type" | "format" | "required" | "$ref" | "$schema" | "$id" | "pattern")
+}
+
+/// Keys of the caller's that say no more than that a text follows.
+fn is_prose(key: &str) -> bool {
+    matches!(
+        key,
+        "content"
+            | "text"
+            | "input"
+            | "prompt"
+            | "instructions"
+            | "arguments"
+            | "output"
+            | "description"
+            | "query"
+            | "message"
+            | "body"
+            | "title"
+            | "comment"
+            | "summary"
+    )
+}
+
+/// Words of the API that stand in [`Place::Exact`] again and again: they are no text of anybody.
+pub(super) fn is_word_of_api(text: &str) -> bool {
+    matches!(
+        text,
+        "user"
+            | "assistant"
+            | "system"
+            | "developer"
+            | "tool"
+            | "function"
+            | "message"
+            | "text"
+            | "input_text"
+            | "output_text"
+            | "image_url"
+            | "input_image"
+            | "input_audio"
+            | "input_file"
+            | "image"
+            | "file"
+            | "document"
+            | "tool_use"
+            | "tool_result"
+            | "function_call"
+            | "function_call_output"
+            | "thinking"
+            | "reasoning"
+            | "object"
+            | "string"
+            | "number"
+            | "integer"
+            | "boolean"
+            | "array"
+            | "null"
+            | "json_object"
+            | "json_schema"
+            | "auto"
+            | "none"
+            | "required"
+            | "any"
+            | "float"
+            | "base64"
+            | "low"
+            | "medium"
+            | "high"
+            | "ephemeral"
+            | "completed"
+    )
+}
+
+/// The way to a leaf as it is told to callers: `messages[0].content`. Keys of the caller's may be
+/// text, so only those of the API are told.
+pub(super) fn shown(path: &[Step<'_>], ground: Ground) -> String {
+    let mut out = String::new();
+    for (length, step) in path.iter().enumerate() {
+        match step {
+            Step::Index(index) => {
+                // Writing to a String cannot fail.
+                let _ = std::fmt::Write::write_fmt(&mut out, format_args!("[{index}]"));
+            }
+            Step::Key(key) => {
+                let way = path.get(..=length).unwrap_or_default();
+                if !out.is_empty() {
+                    out.push('.');
+                }
+                let is_known =
+                    ground == Ground::Api && !matches!(Place::of(way, ground), Place::Keyed(_));
+                out.push_str(if is_known { key } else { "*" });
+            }
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    fn path(text: &str) -> Vec<Step<'_>> {
+        let step = |part: &str| part.parse().map(Step::Index).ok();
+        text.split('.').map(|part| step(part).unwrap_or(Step::Key(Cow::Borrowed(part)))).collect()
+    }
+
+    #[test]
+    fn tells_text_from_words_and_from_values_of_the_callers() {
+        for (way, expected) in [
+            ("model", Place::Model),
+            ("messages.0.content", Place::Text),
+            ("messages.0.content.1.text", Place::Text),
+            ("messages.0.role", Place::Exact),
+            ("messages.0.tool_calls.0.function.arguments", Place::Text),
+            ("messages.0.tool_calls.0.function.name", Place::Exact),
+            ("messages.0.content.0.input.name", Place::Keyed("name")),
+            ("messages.0.content.0.input.list.0.type", Place::Keyed("type")),
+            ("input.0.content", Place::Text),
+            ("input.0.name", Place::Exact),
+            ("metadata.password", Place::Keyed("password")),
+            ("metadata.model", Place::Keyed("model")),
+            ("tools.0.function.parameters.properties.ssn.description", Place::Text),
+            ("tools.0.function.parameters.properties.ssn.type", Place::Exact),
+            ("tools.0.function.parameters.properties.ssn.default", Place::Keyed("default")),
+            ("prompt.variables.name", Place::Keyed("name")),
+            ("unknown", Place::Keyed("unknown")),
+            ("unknown.name", Place::Keyed("name")),
+            ("stop.0", Place::Text),
+        ] {
+            assert_eq!(Place::of(&path(way), Ground::Api), expected, "{way}");
+        }
+        assert_eq!(Place::of(&path("0.name"), Ground::Free), Place::Keyed("name"));
+        assert_eq!(Place::of(&path("0.text"), Ground::Free), Place::Text);
+    }
+
+    #[test]
+    fn paths_that_are_told_hold_no_key_of_the_callers() {
+        let shown = |way| shown(&path(way), Ground::Api);
+        assert_eq!(shown("messages.0.content.1.text"), "messages[0].content[1].text");
+        assert_eq!(shown("metadata.jo@example.com"), "*.*");
+    }
+}
