@@ -18,6 +18,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE)]
 
 import accounting  # noqa: E402
 import anthropic_messages  # noqa: E402
+import guarded  # noqa: E402
 import lifecycle  # noqa: E402
 import odd_upstreams  # noqa: E402
 import openai_chat  # noqa: E402
@@ -60,6 +61,7 @@ def run_all(checks: Checks, scene: Scene) -> None:
     raw_http.run(checks, scene)
     odd_upstreams.run(checks, scene)
     anthropic_messages.run(checks, scene)
+    guarded.run(checks, scene)
     run_node(checks, scene)
     accounting.run(checks, scene)
     lifecycle.run(checks, scene)

@@ -70,7 +70,7 @@ def open_scene(binary: str, folder: Path) -> Scene:
     gateway = Gateway(binary, folder, configuration(upstream.url), 'max_body = "1MiB"')
     gateway.start()
     scene = Scene(gateway, upstream, gateway.admin_token())
-    for service in ("app", "other"):
+    for service in ("app", "other", "guarded", "strict"):
         scene.keys[service] = gateway.make_key(service, "--name", f"{service} checks")
     scene.keys["scoped"] = gateway.make_key("app", "--models", "sim")
     scene.keys["elsewhere"] = gateway.make_key("app", "--network", "10.9.8.0/24")
@@ -92,12 +92,24 @@ def configuration(upstream: str) -> str:
               'first_byte_timeout = "300ms"\nidle_timeout = "300ms"\n'),
         model("hasty", "simulated", "sim-model", 'deadline = "300ms"\n'),
         model("claude", "anthropic-fake", "claude-fake-1"),
+        *(guarded_provider(dialect, upstream) for dialect in ("openai", "anthropic")),
+        model("guarded", "guarded-openai", "guarded-1"),
+        model("guarded-claude", "guarded-anthropic", "guarded-1"),
+        model("guarded-kept", "guarded-openai", "guarded-1",
+              'cache = { mode = "on", data_classes = ["public", "internal", "personal"] }\n'),
         *(model(f"odd-{case}", f"odd-{case}", "odd-1") for case in ODD_CASES),
         '[models.exhausted]\ntargets = [{ provider = "odd-html", model = "odd-1" }, '
         '{ provider = "odd-html_ok", model = "odd-1" }]\nretry = { attempts = 2 }\n',
         '[models.second-helps]\ntargets = [{ provider = "odd-html", model = "odd-1" }, '
         '{ provider = "odd-plain", model = "odd-1" }]\n',
         '[services.app]\npurposes = ["testing"]\nmodels = ["*"]\n',
+        # The guard is as a user has it, but for a type of these services' own, and what is blocked.
+        "[[guard.detectors]]\ntype = \"call_sign\"\npatterns = ['call sign \"[^\"]+\"']\n"
+        'services = ["guarded"]\n',
+        '[services.guarded]\npurposes = ["testing"]\nmodels = ["*"]\n'
+        'guard = { actions = { call_sign = "tokenize" } }\n',
+        '[services.strict]\npurposes = ["testing"]\nmodels = ["*"]\n'
+        'guard = { actions = { us_ssn = "block" } }\n',
         '[services.other]\npurposes = ["testing"]\nmodels = ["sim", "claude"]\n',
     ]
     return "\n".join(parts)
@@ -108,6 +120,14 @@ def odd_provider(case: str, upstream: str) -> str:
     return (
         f'[providers.odd-{case}]\ndialect = "openai"\nbase_url = "{upstream}/odd/{case}/v1"\n'
         f'api_keys = [{{ file = "{SECRET_FILE}" }}]\n'
+    )
+
+
+def guarded_provider(dialect: str, upstream: str) -> str:
+    """A provider that must see placeholders only."""
+    return (
+        f'[providers.guarded-{dialect}]\ndialect = "{dialect}"\n'
+        f'base_url = "{upstream}/guarded/v1"\napi_keys = [{{ file = "{SECRET_FILE}" }}]\n'
     )
 
 

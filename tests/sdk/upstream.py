@@ -1,7 +1,8 @@
 """A small provider on loopback: an HTTP server that hands each request to a responder.
 
 A responder gets an `Exchange`. The paths choose the responder: `/anthropic/…` speaks
-Anthropic's Messages API, `/odd/<case>/…` misbehaves in one way each.
+Anthropic's Messages API, `/odd/<case>/…` misbehaves in one way each, `/guarded/…` must see
+placeholders only.
 """
 
 import json
@@ -13,6 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import anthropic_side
+import guard_side
 import odd_side
 
 
@@ -128,6 +130,8 @@ def find_responder(path: str) -> Callable[[Exchange], None] | None:
     """The responder of a path."""
     if path.startswith("/anthropic/"):
         return anthropic_side.RESPONDERS.get(path.removeprefix("/anthropic").removeprefix("/v1"))
+    if path.startswith("/guarded/v1/"):
+        return guard_side.respond
     if path.startswith("/odd/"):
         return odd_side.RESPONDERS.get(path.split("/")[2])
     return None

@@ -35,7 +35,7 @@ pub enum Refusal {
         /// The stable code.
         code: &'static str,
         /// The field at fault.
-        param: Option<String>,
+        param: Option<Box<str>>,
         /// What is wrong and what would be right.
         message: String,
     },
@@ -77,7 +77,7 @@ impl Refusal {
     /// A fault of the caller in one field.
     #[must_use]
     pub fn caller(status: u16, code: &'static str, param: &str, message: String) -> Self {
-        let param = (!param.is_empty()).then(|| param.to_owned());
+        let param = (!param.is_empty()).then(|| param.into());
         Self::Caller { status, code, param, message }
     }
 
@@ -129,7 +129,7 @@ impl Refusal {
     pub fn api_error(&self) -> ApiError {
         let (status, kind, origin) = self.status_kind_origin();
         let param = match self {
-            Self::Caller { param, .. } => param.clone(),
+            Self::Caller { param, .. } => param.as_deref().map(str::to_owned),
             Self::Provider(error) => error.param.clone(),
             _ => None,
         };

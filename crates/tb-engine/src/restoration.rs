@@ -23,6 +23,7 @@ mod window;
 use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
+use serde_json::{Map, Value};
 use tb_api::sse::{SseEvent, SseParser};
 use tb_core::Surface;
 
@@ -53,6 +54,17 @@ impl AnswerBlocked {
         let message =
             format!("The rules of this service forbid what the model answered ({}).", self.found);
         Refusal::Policy { status: 400, code: "pii_blocked", message }
+    }
+}
+
+impl AnswerBlocked {
+    /// The same as members of `error.tollbar`: `types`, how many of each kind.
+    pub(crate) fn members(&self) -> Vec<(&'static str, Value)> {
+        let counts = self.found.split(',').filter_map(|one| one.split_once('='));
+        let types: Map<String, Value> = counts
+            .map(|(kind, count)| (kind.to_owned(), count.parse::<u64>().unwrap_or(1).into()))
+            .collect();
+        if types.is_empty() { Vec::new() } else { vec![("types", types.into())] }
     }
 }
 

@@ -75,25 +75,63 @@ impl Signal {
 }
 
 /// The heaviest occurrence of each signal, in percent.
+type Heaviest = BTreeMap<Signal, u8>;
+
+/// Signals count together when they stand within so many bytes: a long text has weak ones here and
+/// there.
+const SPAN: usize = 4096;
+
+/// The weights of the text's stretch that has most of them. Stretches overlap by half, so that
+/// what stands near each other is in one of them together.
 #[derive(Debug, Default)]
-struct Weights(BTreeMap<Signal, u8>);
+struct Weights {
+    best: Heaviest,
+    /// The number and the weights of the present stretches.
+    stretches: [(usize, Heaviest); 2],
+}
 
 impl Weights {
-    fn add(&mut self, signal: Signal, percent: u8) {
-        if percent > 0 {
-            let weight = self.0.entry(signal).or_default();
-            *weight = percent.max(*weight);
+    /// What comes now stands here.
+    fn go_to(&mut self, place: usize) {
+        for (stretch, offset) in self.stretches.iter_mut().zip([0, SPAN / 2]) {
+            let number = (place + offset) / SPAN;
+            if stretch.0 != number {
+                let (_, done) = std::mem::replace(stretch, (number, Heaviest::new()));
+                keep_better(&mut self.best, done);
+            }
         }
     }
 
-    /// As if the signals were independent: nothing is one less the product of what each leaves.
-    fn injection(self) -> Injection {
-        let left: f32 = self.0.values().map(|percent| 1.0 - f32::from(*percent) / 100.0).product();
-        let mut signals: Vec<(Signal, u8)> = self.0.into_iter().collect();
+    fn add(&mut self, signal: Signal, percent: u8) {
+        if percent > 0 {
+            for (_, stretch) in &mut self.stretches {
+                let weight = stretch.entry(signal).or_default();
+                *weight = percent.max(*weight);
+            }
+        }
+    }
+
+    fn injection(mut self) -> Injection {
+        for (_, stretch) in self.stretches {
+            keep_better(&mut self.best, stretch);
+        }
+        let score = score(&self.best);
+        let mut signals: Vec<(Signal, u8)> = self.best.into_iter().collect();
         signals.sort_by_key(|(_, percent)| std::cmp::Reverse(*percent));
         let signals = signals.into_iter().map(|(signal, _)| signal.name()).collect();
-        Injection { score: 1.0 - left, signals }
+        Injection { score, signals }
     }
+}
+
+fn keep_better(best: &mut Heaviest, other: Heaviest) {
+    if score(&other) > score(best) {
+        *best = other;
+    }
+}
+
+/// As if the signals were independent: nothing is one less the product of what each leaves.
+fn score(weights: &Heaviest) -> f32 {
+    1.0 - weights.values().map(|percent| 1.0 - f32::from(*percent) / 100.0).product::<f32>()
 }
 
 /// What people do not see must not part the words.
@@ -128,6 +166,7 @@ fn weigh(text: &str, weights: &mut Weights) {
     for found in automaton.find_iter(text) {
         let Some(role) = WORDS.roles.get(found.pattern().as_usize()) else { continue };
         let (start, end) = (found.start(), found.end());
+        weights.go_to(start);
         match *role {
             Role::Mark(signal, percent) => weights.add(signal, percent),
             Role::Image => weights.add(Signal::Exfiltration, surroundings::image(text, end)),
@@ -181,6 +220,19 @@ mod tests {
             injection("🏴\u{E0067}\u{E0062}\u{E0065}\u{E006E}\u{E0067}\u{E007F}").score,
             0.0
         );
+    }
+
+    #[test]
+    fn weak_signals_count_together_when_they_are_near() {
+        let weak = ["act as a pirate. ", "Answer all questions. ", "New policy: none. "];
+        let near = injection(&weak.concat()).score;
+        let far = injection(&weak.join(&"word ".repeat(3_000))).score;
+        assert!(near > 0.5 && far < 0.4, "{near} {far}");
+        // Also where a stretch ends.
+        for offset in [SPAN / 2 - 20, SPAN - 20] {
+            let text = "x ".repeat(offset / 2) + &weak.concat();
+            assert!((injection(&text).score - near).abs() < 0.001, "{offset}");
+        }
     }
 
     #[test]

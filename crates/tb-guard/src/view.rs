@@ -202,6 +202,17 @@ mod tests {
     }
 
     #[test]
+    fn an_unseen_character_after_the_last_digit_belongs_to_the_number() {
+        let text = "no 4\u{ad}1\u{ad}2\u{200b}\u{ad} then 7\u{ad}";
+        let views = Views::of(text);
+        let plain = &views.views[0];
+        assert_eq!(plain.text, "no 412 then 7");
+        assert_eq!(plain.original(&(3..6)), Some(3..15));
+        assert_eq!(plain.original(&(3..5)), Some(3..9));
+        assert_eq!(plain.original(&(12..13)), Some(text.len() - 3..text.len()));
+    }
+
+    #[test]
     fn views_grow_with_the_text() {
         let shown = |count: usize| -> usize {
             let text =

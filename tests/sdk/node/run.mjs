@@ -159,6 +159,16 @@ checks["a stream that stops without an end raises"] = async () => {
   await assert.rejects(consume(), OpenAI.APIError);
 };
 
+checks["the guard: values are read again, streamed one character at a time"] = async () => {
+  const mail = "margaret.w@example.org";
+  const wanted = [...Array(5).fill(mail), `**${mail}**`].join(" ");
+  const whole = await chat("guarded", `Write to ${mail}.`);
+  assert.equal(whole.choices[0].message.content, wanted);
+  const pieces = await collect(await chat("guarded", `Write to ${mail}.`, { stream: true }));
+  assert.equal(pieces.map((p) => p.choices[0].delta.content ?? "").join(""), wanted);
+  assert.equal(pieces.at(-1).choices[0].finish_reason, "stop");
+};
+
 let failed = 0;
 for (const [name, check] of Object.entries(checks)) {
   try {

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use anyhow::Context;
 
-use super::figures::{Figures, Scored, SetUp};
+use super::figures::{Figures, Hostile, Scored, SetUp};
 use super::tally::{Shares, Tally, share};
 use super::targets;
 use crate::bench::report::{Machine, number};
@@ -129,10 +129,10 @@ fn negatives(figures: &Figures) -> String {
     let negatives = &figures.quality.hard_negatives;
     let kinds: Vec<_> =
         negatives.by_kind.iter().map(|(kind, count)| format!("`{kind}` {count}")).collect();
-    let with = if kinds.is_empty() { "nothing".to_owned() } else { kinds.join(", ") };
+    let with = if kinds.is_empty() { String::new() } else { format!(": {}", kinds.join(", ")) };
     format!(
         "Hard negatives (order numbers, versions, test code and the like): {} of {} texts have a \
-         finding ({with}).\n",
+         finding{with}.\n",
         negatives.hit, negatives.texts
     )
 }
@@ -156,9 +156,10 @@ fn disguises(figures: &Figures) -> String {
 fn secrets(figures: &Figures) -> String {
     let (secrets, negatives) = (&figures.quality.secrets, &figures.quality.hard_negatives);
     let mut text = format!(
-        "{} of {} secrets in documented formats are hidden ({} of them as secrets, the others as \
-         part of something else), {} findings lie elsewhere in those texts. {} of {} hard negatives \
-         have a secret.\n",
+        "{} of {} secrets (random values in documented formats, passwords in assignments and in \
+         sentences) are hidden, {} of them as secrets. {} findings lie elsewhere in those texts. \
+         A secret counts as hidden when its whole value was found; what announces it may stay. {} \
+         of {} hard negatives have a secret.\n",
         secrets.hidden,
         secrets.spans,
         secrets.as_secret,
@@ -218,7 +219,7 @@ fn injection(figures: &Figures) -> String {
     let seen = &figures.quality.injection;
     format!(
         "At the default threshold {} of {} texts of the sets above, which hold no attempt at one, \
-         have a signal ({}). Of sentences of our own that were held out when words and weights were \
+         have a signal (a share of {}). Of sentences of our own that were held out when words and weights were \
          chosen, {} of {} attempts are noticed ({}), and {} of {} harmless ones that speak of the \
          same things. No public set of attacks was at hand; somebody who knows the list writes \
          around it.\n",
@@ -243,13 +244,6 @@ fn speed(figures: &Figures) -> String {
     for set_up in &figures.speed.set_ups {
         text += &speed_row(set_up);
     }
-    let slowest = figures.speed.hostile.iter().min_by(|a, b| a.mb_s.total_cmp(&b.mb_s));
-    let hostile: Vec<_> = figures
-        .speed
-        .hostile
-        .iter()
-        .map(|one| format!("{} {}", one.name, number(one.mb_s)))
-        .collect();
     if let Some(full) = figures.set_up("with names") {
         let _ = write!(
             text,
@@ -265,16 +259,20 @@ fn speed(figures: &Figures) -> String {
         "\nA guard is ready after {:.1} ms; the first scan takes {:.1} ms.",
         figures.compiled.compile_ms, figures.compiled.first_scan_ms
     );
-    if let Some(slowest) = slowest {
-        let _ = writeln!(
-            text,
-            "\nTexts of 1 MiB made to be slow, MB/s with everything on (slowest: {} {}): {}.",
-            slowest.name,
-            number(slowest.mb_s),
-            hostile.join(", ")
-        );
-    }
-    text
+    text + &hostile(&figures.speed.hostile)
+}
+
+fn hostile(texts: &[Hostile]) -> String {
+    let slowest = texts.iter().min_by(|a, b| a.mb_s.total_cmp(&b.mb_s));
+    let Some(slowest) = slowest else { return String::new() };
+    let all: Vec<_> =
+        texts.iter().map(|one| format!("{} {}", one.name, number(one.mb_s))).collect();
+    format!(
+        "\nTexts of 1 MiB made to be slow, MB/s with everything on (slowest: {} {}): {}.\n",
+        slowest.name,
+        number(slowest.mb_s),
+        all.join(", ")
+    )
 }
 
 fn speed_row(set_up: &SetUp) -> String {

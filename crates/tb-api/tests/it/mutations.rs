@@ -7,6 +7,10 @@ use tb_api::multipart::Form;
 use crate::json::{agrees, below};
 use crate::{multipart, sse};
 
+#[expect(unreachable_pub, reason = "compiled from the file of the fuzz targets")]
+#[path = "../../../../fuzz/src/walker.rs"]
+mod walker;
+
 const ROUNDS: usize = 5_000;
 
 /// Damages `input` in one to four places: flipped, removed, repeated and swapped-in bytes.
@@ -49,6 +53,7 @@ fn damaged_documents_are_judged_as_serde_json_judges_them() {
         if let Ok(text) = std::str::from_utf8(&damaged) {
             agrees(text);
         }
+        walker::document(&damaged);
         let Ok(document) = Document::parse(Bytes::from(damaged)) else { continue };
         accepted += 1;
         let mut edits = document.edit();
@@ -78,7 +83,7 @@ fn damaged_streams_give_the_same_events_for_every_cut() {
 
 #[test]
 fn damaged_forms_never_yield_overlapping_parts() {
-    let input = b"pre\r\n--XyZ\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\\\"b\"\r\nContent-Type: x/y\r\n\r\n\x00\xff\r\n--Xy\r\n--XyZ\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--XyZ--\r\n";
+    let input = b"pre\r\n--XyZ\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a\\\"b\"; filename*=utf-8''a%20\r\nContent-Type: x/y\r\n\r\n\x00\xff\r\n--Xy\r\n--XyZ\r\nContent-Disposition: form-data; name=\"model\"\r\n\r\nwhisper\r\n--XyZ--\r\n";
     let tokens: [&[u8]; 9] =
         [b"\r\n", b"--", b"\r\n--XyZ", b"--XyZ--", b"\r\n\r\n", b"\"", b"\\", b";", b"name="];
     let mut seed = 0x5EED_0003;
@@ -86,6 +91,7 @@ fn damaged_forms_never_yield_overlapping_parts() {
     for _ in 0..ROUNDS {
         let damaged = damage(input, &tokens, &mut seed);
         let Ok(form) = multipart::parse(&damaged) else { continue };
+        assert!(walker::form(&damaged));
         accepted += 1;
         let mut end = 0;
         for part in form.parts() {

@@ -134,19 +134,18 @@ impl Events {
             }
             let key = shape.key(leaf.path).filter(|_| leaf.kind == LeafKind::String);
             outcome = match key {
-                Some(key) => self.piece(key, leaf, document.bytes(), rules, &mut change),
+                Some(key) => self.piece((key, document.bytes()), leaf, rules, &mut change),
                 None => self.whole(leaf, &part, rules, &mut change),
             };
         });
         outcome.map(|()| change)
     }
 
-    /// A piece of a field.
+    /// A piece of a field, in an event with these bytes.
     fn piece(
         &mut self,
-        key: FieldKey,
+        (key, data): (FieldKey, &Bytes),
         leaf: &Leaf<'_, '_>,
-        data: &Bytes,
         rules: &mut Rules,
         change: &mut Change,
     ) -> Result<(), AnswerBlocked> {

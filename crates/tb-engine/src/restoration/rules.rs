@@ -2,6 +2,7 @@
 //! hidden, or end the answer.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
@@ -139,23 +140,36 @@ impl Rules {
         Ok(findings)
     }
 
-    /// Counts a finding and says what stands in its place; nothing where it stays.
-    pub(super) fn judge(
+    /// Ends the answer where some of these findings forbid it.
+    pub(super) fn allow<'f>(
         &mut self,
-        finding: &Finding,
-        value: &str,
-    ) -> Result<Option<String>, AnswerBlocked> {
-        let action = self.actions.of(&finding.kind);
-        self.count(&finding.kind, action);
-        match action {
-            Action::Allow | Action::Report => Ok(None),
-            Action::Block => Err(AnswerBlocked { found: format!("{}=1", finding.kind) }),
-            Action::Mask | Action::Redact | Action::Tokenize | Action::Hash => {
-                let whole = Finding { start: 0, end: value.len(), ..finding.clone() };
-                let mut nothing = Vault::new(0, &[0; 32]);
-                Ok(Some(self.actions.hide(value, &[whole], &mut nothing).text))
+        findings: impl Iterator<Item = &'f Finding>,
+    ) -> Result<(), AnswerBlocked> {
+        let mut counts: BTreeMap<&Kind, u64> = BTreeMap::new();
+        for finding in findings {
+            if self.actions.of(&finding.kind) == Action::Block {
+                *counts.entry(&finding.kind).or_default() += 1;
+                self.count(&finding.kind, Action::Block);
             }
         }
+        if counts.is_empty() {
+            return Ok(());
+        }
+        let found: Vec<String> =
+            counts.iter().map(|(kind, count)| format!("{kind}={count}")).collect();
+        Err(AnswerBlocked { found: found.join(",") })
+    }
+
+    /// Counts a finding and says what stands in its place; nothing where it stays.
+    pub(super) fn judge(&mut self, finding: &Finding, value: &str) -> Option<String> {
+        let action = self.actions.of(&finding.kind);
+        self.count(&finding.kind, action);
+        if matches!(action, Action::Allow | Action::Report) {
+            return None;
+        }
+        let whole = Finding { start: 0, end: value.len(), ..finding.clone() };
+        let mut nothing = Vault::new(0, &[0; 32]);
+        Some(self.actions.hide(value, &[whole], &mut nothing).text)
     }
 
     fn count(&mut self, kind: &Kind, action: Action) {

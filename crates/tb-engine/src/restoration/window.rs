@@ -74,6 +74,8 @@ impl Window {
         }
         let findings = rules.look(&self.text)?;
         let cut = if is_end { self.text.len() } else { self.cut(&findings) };
+        let from = self.from;
+        rules.allow(findings.iter().filter(|one| one.start < cut && one.end > from))?;
         let mut out = String::with_capacity(cut.saturating_sub(self.from));
         let mut at = self.from;
         for finding in findings.iter().filter(|finding| finding.start < cut) {
@@ -83,14 +85,14 @@ impl Window {
             let Some(value) = self.text.get(start..end).filter(|value| !value.is_empty()) else {
                 continue;
             };
-            if let Some(with) = rules.judge(finding, value)? {
+            if let Some(with) = rules.judge(finding, value) {
                 self.keep(at, start, &mut out);
                 let is_bare = self.writing == Writing::Json && !self.place.is_in_string();
                 self.place.pass(self.text.get(start..end).unwrap_or_default());
                 if is_bare {
-                    push_quoted(&with, &mut out)
+                    push_quoted(&with, &mut out);
                 } else {
-                    out.push_str(&with)
+                    out.push_str(&with);
                 }
                 at = end;
             }

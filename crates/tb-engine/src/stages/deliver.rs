@@ -12,7 +12,7 @@ use http::{HeaderMap, HeaderValue};
 use tb_core::Rung;
 use tb_providers::Decoded;
 
-use self::headers::{common_headers, insert_guarded, is_degraded, local_headers};
+use self::headers::{common_headers, guard_note, insert_guarded, is_degraded, local_headers};
 use self::whole::{Account, blocked_end, restored};
 use crate::cache::Keeper;
 use crate::client::UpstreamBody;
@@ -20,10 +20,10 @@ use crate::engine::Engine;
 use crate::guarded::Guarded;
 use crate::headers as names;
 use crate::local::{LocalAnswer, Origin};
-use crate::refusal::{Refusal, Refused};
+use crate::refusal::{GuardNote, Refusal, Refused};
 use crate::reply::{Reply, ReplyBody};
 use crate::request::RequestHead;
-use crate::restoration::Restoration;
+use crate::restoration::{AnswerBlocked, Restoration};
 use crate::runtime::{RunningModel, RunningTarget};
 use crate::settlement::Settlement;
 use crate::stages::lookup::count as count_cached;
@@ -82,17 +82,25 @@ pub(crate) async fn deliver(
     settlement: Settlement,
 ) -> Result<Reply, Refused> {
     let restoration = Restoration::of(&guarded, head.surface);
-    let mut reply = match answer {
+    let outcome = match answer {
         Answer::Provider(answer) => {
             let rung = answer.rung;
-            let reply = deliver_provided(engine, head, *answer, restoration, settlement).await?;
-            count_degraded(engine, rung);
-            reply
+            let reply = deliver_provided(engine, head, *answer, restoration, settlement).await;
+            reply.inspect(|_| count_degraded(engine, rung))
         }
-        Answer::Local(answer) => deliver_local(engine, *answer, restoration, settlement).await?,
+        Answer::Local(answer) => deliver_local(engine, *answer, restoration, settlement).await,
     };
-    insert_guarded(&guarded, &mut reply.headers);
-    Ok(reply)
+    match outcome {
+        Ok(mut reply) => {
+            insert_guarded(&guarded, &mut reply.headers);
+            Ok(reply)
+        }
+        Err(mut refused) => {
+            let extra = std::mem::take(&mut refused.guard.extra);
+            *refused.guard = GuardNote { extra, ..guard_note(&guarded) };
+            Err(refused)
+        }
+    }
 }
 
 /// Counts an answer below what was asked, once it is given.
@@ -120,7 +128,7 @@ async fn deliver_local(
                 // A failure is logged where it happens; a refusal it is in any case.
                 let _ = on_disk.await;
             }
-            return Err(refused(refusal, answer.attempts, true));
+            return Err(forbidden(refused(refusal, answer.attempts, true), Some(&blocked)));
         }
     };
     settlement.reply_begins();
@@ -139,6 +147,12 @@ async fn deliver_local(
 
 fn refused(refusal: Refusal, attempts: Option<HeaderValue>, retried: bool) -> Refused {
     Refused { attempts, retried, ..Refused::from(refusal) }
+}
+
+/// Says what forbade the answer.
+fn forbidden(mut refused: Refused, blocked: Option<&AnswerBlocked>) -> Refused {
+    refused.guard.extra.extend(blocked.iter().flat_map(|blocked| blocked.members()));
+    refused
 }
 
 /// Counts an answer of the gateway's own that is given, and what it saved. For the last rungs
@@ -167,10 +181,13 @@ async fn deliver_provided(
         Content::Whole(decoded) => {
             let account = Account { binder, settlement, keeper, target, status };
             let restored = restored(engine, restoration, &decoded.body, false).await;
+            let blocked = restored.as_ref().err().cloned();
             // Another answer of the model would cost as much and may be no better.
-            let retried = answer.retried || restored.is_err();
+            let retried = answer.retried || blocked.is_some();
             let settled = account.settle(head, decoded, restored, &mut headers).await;
-            settled.map(ReplyBody::whole).map_err(|refusal| refused(refusal, attempts, retried))?
+            settled.map(ReplyBody::whole).map_err(|refusal| {
+                forbidden(refused(refusal, attempts, retried), blocked.as_ref())
+            })?
         }
         Content::Events(opened) => {
             let Opened { body: upstream, decoder, events, is_ended, heard } = *opened;

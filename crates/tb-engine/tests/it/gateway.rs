@@ -106,8 +106,8 @@ pub(crate) struct Gateway {
 #[derive(Clone)]
 pub(crate) struct Ask {
     pub(crate) body: Value,
-    /// What is sent instead of `body`, and where.
-    raw: Option<(Surface, Bytes)>,
+    /// What is sent instead of `body`.
+    raw: Option<Bytes>,
     headers: HeaderMap,
     surface: Surface,
 }
@@ -115,12 +115,17 @@ pub(crate) struct Ask {
 impl Ask {
     pub(crate) fn whole(prompt: &str) -> Self {
         let body = json!({"model": "m", "messages": [{"role": "user", "content": prompt}]});
-        Self { body, headers: HeaderMap::new(), surface: Surface::ChatCompletions }
+        Self::on(Surface::ChatCompletions, body)
     }
 
     /// Another body on another route.
     pub(crate) fn on(surface: Surface, body: Value) -> Self {
-        Self { body, headers: HeaderMap::new(), surface }
+        Self { body, raw: None, headers: HeaderMap::new(), surface }
+    }
+
+    /// These bytes on another route.
+    pub(crate) fn raw(surface: Surface, bytes: impl Into<Bytes>) -> Self {
+        Self { raw: Some(bytes.into()), ..Self::on(surface, Value::Null) }
     }
 
     pub(crate) fn stream(prompt: &str) -> Self {
@@ -151,6 +156,8 @@ pub(crate) struct Outcome {
     pub(crate) retry_after_ms: Option<u64>,
     pub(crate) took: Duration,
     pub(crate) rows: Vec<UsageRow>,
+    /// What a refusal says in `error.tollbar`.
+    pub(crate) told: Value,
 }
 
 impl Outcome {
@@ -218,6 +225,7 @@ impl Gateway {
         let began = Instant::now();
         let id = self.engine.new_request_id();
         let request = self.request(id, ask, began);
+        let mut told = Value::Null;
         let (status, headers, text, code, (should_retry, retry_after_ms)) =
             match serve(&self.engine, request).await {
                 Ok(reply) => {
@@ -231,6 +239,10 @@ impl Gateway {
                     if let Some(attempts) = &refused.attempts {
                         headers.insert("x-tollbar-attempts", attempts.clone());
                     }
+                    if let Some(found) = &refused.guard.found {
+                        headers.insert("x-tollbar-guard", found.clone());
+                    }
+                    told = refused.guard.extra.iter().cloned().collect();
                     let hints = (refused.should_retry(), refused.refusal.retry_after_ms());
                     (error.status, headers, error.message, refused.refusal.code(), hints)
                 }
@@ -240,7 +252,7 @@ impl Gateway {
         let finals = rows.iter().filter(|row| row.is_final).count();
         assert_eq!((finals, self.ends(id)), (1, 1), "one end: {rows:?}");
         assert!(rows.last().unwrap().is_final);
-        Outcome { status, code, headers, text, should_retry, retry_after_ms, took, rows }
+        Outcome { status, code, headers, text, should_retry, retry_after_ms, took, rows, told }
     }
 
     /// Asks and leaves after a while, before there is an answer; the rows that remain.
@@ -256,11 +268,7 @@ impl Gateway {
     }
 
     fn request(&self, id: RequestId, ask: Ask, arrived: Instant) -> PublicRequest {
-        // What is no JSON stands there as a string.
-        let bytes = Bytes::from(match ask.body {
-            Value::String(text) => text,
-            body => body.to_string(),
-        });
+        let bytes = ask.raw.unwrap_or_else(|| Bytes::from(ask.body.to_string()));
         PublicRequest {
             head: RequestHead {
                 id,

@@ -10,6 +10,7 @@
 mod attempts;
 mod breakers;
 mod gateway;
+mod guard;
 mod histories;
 mod keys;
 mod moderation;

@@ -447,8 +447,8 @@ async fn transcripts_are_judged_in_every_form() {
         });
         let file =
             "--x\r\ncontent-disposition: form-data; name=\"file\"; filename=\"a.wav\"\r\n\r\nRIFF";
-        let body = json!(format!("{}{file}\r\n--x--\r\n", parts.concat()));
-        Ask::on(Surface::AudioTranscriptions, body)
+        let body = format!("{}{file}\r\n--x--\r\n", parts.concat());
+        Ask::raw(Surface::AudioTranscriptions, body)
             .header("content-type", "multipart/form-data; boundary=x")
     };
     for (field, value) in

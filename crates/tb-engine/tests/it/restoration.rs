@@ -1,7 +1,7 @@
 //! Answers get back what was hidden of their request, and are looked at themselves.
 
 use serde_json::{Value, json};
-use tb_core::EndReason;
+use tb_core::{EndReason, Surface};
 
 use crate::gateway::{Ask, Gateway, Outcome};
 
@@ -98,7 +98,8 @@ async fn a_forbidden_stream_ends_with_an_error_event() {
     let last = outcome.text.trim_end().rsplit("data: ").next().unwrap();
     let last: Value = serde_json::from_str(last).unwrap();
     assert_eq!(last["error"]["code"], "pii_blocked");
-    assert_eq!(last["error"]["tollbar"]["origin"], "policy");
+    let tollbar = &last["error"]["tollbar"];
+    assert_eq!((&tollbar["origin"], &tollbar["types"]), (&json!("policy"), &json!({"us_ssn": 1})));
     let row = &outcome.rows[0];
     assert_eq!((row.end_reason, row.status), (EndReason::Guard, 200));
     assert!(row.tokens.output() > 0, "{row:?}");
@@ -172,4 +173,62 @@ async fn answers_of_tools_get_their_values_back() {
         let outcome = gateway.ask(ask.with("tools", tools.clone())).await;
         assert!(!outcome.text.contains("<EMAIL"), "{}", outcome.text);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn every_route_gets_its_values_back() {
+    let gateway = Gateway::start(&echoing("[guard]\nactions = { email = \"tokenize\" }"));
+    let text = "please write to jo.doe@example.com or to jane@example.org";
+    let messages = json!([{"role": "user", "content": text}]);
+    let bodies = [
+        (Surface::ChatCompletions, json!({"messages": messages})),
+        (Surface::Completions, json!({"prompt": text})),
+        (Surface::Responses, json!({"input": text})),
+        (Surface::Messages, json!({"messages": messages, "max_tokens": 100})),
+    ];
+    for (surface, body) in bodies {
+        for stream in [false, true] {
+            let mut body = body.clone();
+            body["model"] = json!("m");
+            body["stream"] = json!(stream);
+            let outcome = gateway.ask(Ask::on(surface, body)).await;
+            assert_eq!(outcome.status, 200, "{surface:?} {outcome:?}");
+            assert_eq!(outcome.header("x-tollbar-guard"), "email=2", "{surface:?}");
+            let said = said(&outcome.text);
+            assert!(said.contains("jo.doe@example.com or to jane@example.org"), "{said}");
+            assert!(!outcome.text.contains("<EMAIL"), "{surface:?} {}", outcome.text);
+        }
+    }
+}
+
+/// The texts of an answer of any route, added up; the deltas of a stream only.
+fn said(text: &str) -> String {
+    let events: Vec<Value> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("data: "))
+        .filter_map(|data| serde_json::from_str(data).ok())
+        .collect();
+    if events.is_empty() {
+        return text.to_owned();
+    }
+    let places = ["/choices/0/delta/content", "/choices/0/text", "/delta/text", "/delta"];
+    let piece = |event: &Value| {
+        places.iter().find_map(|place| Some(event.pointer(place)?.as_str()?.to_owned()))
+    };
+    events.iter().filter_map(piece).collect()
+}
+
+#[tokio::test(start_paused = true)]
+async fn numbers_of_a_responses_stream_go_on_without_a_gap() {
+    let gateway = Gateway::start(&echoing("[guard]\nactions = { email = \"tokenize\" }"));
+    let body = json!({"model": "m", "stream": true, "input": "to jo.doe@example.com, not <EMAIL"});
+    let outcome = gateway.ask(Ask::on(Surface::Responses, body)).await;
+    let events = outcome.text.lines().filter_map(|line| line.strip_prefix("data: "));
+    let numbers: Vec<u64> = events
+        .map(|data| serde_json::from_str::<Value>(data).unwrap())
+        .map(|event| event["sequence_number"].as_u64().unwrap())
+        .collect();
+    let first = numbers[0];
+    let count = u64::try_from(numbers.len()).unwrap();
+    assert_eq!(numbers, (first..first + count).collect::<Vec<u64>>());
 }

@@ -45,8 +45,17 @@ const TABLE: &[National] = &[
     code("driver_license", cues::LICENCE, europe::uk_driving_licence),
 ];
 
+/// How long the codes of the table are: most words are of no such length, or have no digits.
+const LENGTHS: &[usize] = &[8, 9, 10, 11, 15, 16, 18];
+
 /// Looks which national codes a code may be.
 pub(super) fn find(code: &Code<'_>, around: &Surroundings<'_>, hits: &mut Hits) {
+    let digits = code.text.iter().filter(|byte| byte.is_ascii_digit()).count();
+    // Only Finland's may be without a letter, and has a dash then.
+    let has_letters = digits < code.text.len() || code.has_dashes;
+    if digits == 0 || !has_letters || !LENGTHS.contains(&code.text.len()) {
+        return;
+    }
     for national in TABLE {
         if !(national.check)(code) {
             continue;

@@ -1,6 +1,6 @@
 //! Context words near a place: what the text says that a number is.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::ops::Range;
 use std::sync::LazyLock;
 
@@ -84,6 +84,8 @@ pub(super) struct Surroundings<'t> {
     bytes: &'t [u8],
     /// In the order of the text, without overlaps.
     stretches: Vec<Stretch>,
+    /// The last answer: most detectors ask about the same span one after the other.
+    last: Cell<(usize, usize, Context)>,
 }
 
 /// A part of the text with runs close to each other.
@@ -112,7 +114,7 @@ impl<'t> Surroundings<'t> {
                 _ => stretches.push(Stretch { place: from..to, words: OnceCell::new() }),
             }
         }
-        Self { bytes, stretches }
+        Self { bytes, stretches, last: Cell::default() }
     }
 
     fn near(&self, start: usize) -> &[Near] {
@@ -123,6 +125,16 @@ impl<'t> Surroundings<'t> {
 
     /// The context words of a span.
     pub(super) fn of(&self, start: usize, end: usize) -> Context {
+        let (last_start, last_end, last) = self.last.get();
+        if (last_start, last_end) == (start, end) {
+            return last;
+        }
+        let context = self.read(start, end);
+        self.last.set((start, end, context));
+        context
+    }
+
+    fn read(&self, start: usize, end: usize) -> Context {
         let from = start.saturating_sub(BEFORE);
         let mut context = Context::default();
         let near = self.near(start);

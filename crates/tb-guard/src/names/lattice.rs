@@ -12,7 +12,8 @@ pub(crate) struct Lattice {
     pub(crate) labels: Vec<usize>,
     /// The probability of each label at each token.
     pub(crate) posteriors: Vec<Row>,
-    back: Vec<[u8; COUNT]>,
+    /// The score of the best path to each label, at each token.
+    scores: Vec<Row>,
     /// The probability of each label given what stands before, at each token.
     pub(crate) forward: Vec<Row>,
     /// The emissions as odds, the likeliest label's being 1.
@@ -32,33 +33,44 @@ impl Lattice {
 
     fn decode(&mut self, transitions: &[Row; COUNT]) {
         let floors = floors(transitions);
-        self.back.clear();
-        let mut scores = [0.0; COUNT];
+        self.scores.clear();
+        let mut last = [0.0; COUNT];
         let mut is_plain = false;
         for (place, emission) in self.emissions.iter().enumerate() {
             let was_plain = is_plain;
             is_plain = is_nothing(emission, &floors);
-            let mut best = [f32::NEG_INFINITY; COUNT];
-            let mut from = [0u8; COUNT];
-            match transitions.first() {
-                Some([stay, ..]) if was_plain && is_plain => best[0] = scores[0] + stay,
-                _ if place == 0 => best = [0.0; COUNT],
-                _ => step(transitions, &scores, &mut best, &mut from),
-            }
-            for ((score, best), fit) in scores.iter_mut().zip(best).zip(emission) {
-                *score = best + fit;
+            let mut best = match transitions {
+                _ if place == 0 => [0.0; COUNT],
+                [[stay, ..], ..] if was_plain && is_plain => [last[0] + stay; COUNT],
+                _ => best_step(transitions, &last),
+            };
+            for (score, fit) in best.iter_mut().zip(emission) {
+                *score += fit;
             }
             if is_plain {
-                let [_, others @ ..] = &mut scores;
+                let [_, others @ ..] = &mut best;
                 *others = [f32::NEG_INFINITY; COUNT - 1];
             }
-            self.back.push(from);
+            self.scores.push(best);
+            last = best;
         }
-        let mut label = largest(&scores);
+        self.trace_back(transitions);
+    }
+
+    /// Follows the best path from its end.
+    fn trace_back(&mut self, transitions: &[Row; COUNT]) {
         self.labels.clear();
-        for from in self.back.iter().rev() {
+        let mut rows = self.scores.iter().rev();
+        let Some(last) = rows.next() else { return };
+        let mut label = largest(last);
+        self.labels.push(label);
+        for row in rows {
+            let mut ways = *row;
+            for (way, weights) in ways.iter_mut().zip(transitions) {
+                *way += weights.get(label).copied().unwrap_or_default();
+            }
+            label = largest(&ways);
             self.labels.push(label);
-            label = from.get(label).copied().map_or(0, usize::from);
         }
         self.labels.reverse();
     }
@@ -66,6 +78,12 @@ impl Lattice {
     /// Finds the probability of each label at each token.
     pub(crate) fn weigh(&mut self, transitions: &[Row; COUNT]) {
         let odds = transitions.map(|row| row.map(f32::exp));
+        let mut turned = [[0.0; COUNT]; COUNT];
+        for (label, column) in turned.iter_mut().enumerate() {
+            for (odds, row) in column.iter_mut().zip(&odds) {
+                *odds = row.get(label).copied().unwrap_or_default();
+            }
+        }
         self.forward.clear();
         self.posteriors.clear();
         self.posteriors.resize(self.emissions.len(), [0.0; COUNT]);
@@ -92,9 +110,7 @@ impl Lattice {
             for (fit, behind) in fits.iter_mut().zip(after) {
                 *fit *= behind;
             }
-            for (value, row) in after.iter_mut().zip(&odds) {
-                *value = row.iter().zip(fits).map(|(weight, fit)| weight * fit).sum();
-            }
+            after = times(&fits, &turned);
             scale(&mut after);
         }
     }
@@ -125,17 +141,16 @@ fn is_nothing(emission: &Row, floors: &Row) -> bool {
     emission.iter().zip(floors).skip(1).all(|(fit, floor)| fit - nothing < floor - MARGIN)
 }
 
-/// One step of Viterbi's algorithm: for each label the best way to it.
-fn step(transitions: &[Row; COUNT], scores: &Row, best: &mut Row, from: &mut [u8; COUNT]) {
-    for ((weights, score), label) in transitions.iter().zip(scores).zip(0u8..) {
-        for ((best, from), weight) in best.iter_mut().zip(from.iter_mut()).zip(weights) {
+/// One step of Viterbi's algorithm: for each label the score of the best way to it.
+fn best_step(transitions: &[Row; COUNT], scores: &Row) -> Row {
+    let mut best = [f32::NEG_INFINITY; COUNT];
+    for (weights, score) in transitions.iter().zip(scores) {
+        for (best, weight) in best.iter_mut().zip(weights) {
             let sum = score + weight;
-            if sum > *best {
-                *best = sum;
-                *from = label;
-            }
+            *best = if sum > *best { sum } else { *best };
         }
     }
+    best
 }
 
 /// `e` to the power of each, the largest one being 1.

@@ -80,6 +80,8 @@ impl Edits {
             building.edited(place, with);
         }
         building.copy(parent, at..parent.len());
+        building.map.whole = Some(parent.len());
+        building.map.length = building.text.len();
         (building.text, building.map)
     }
 
@@ -139,6 +141,10 @@ struct Segment {
 #[derive(Default)]
 pub(super) struct OffsetMap {
     segments: Vec<Segment>,
+    /// The length of the parent, where the view shows all of it but what was taken out.
+    whole: Option<usize>,
+    /// The length of the view, where it is whole.
+    length: usize,
 }
 
 impl OffsetMap {
@@ -148,14 +154,21 @@ impl OffsetMap {
         let (first, first_index) = self.segment(place.start)?;
         let (last, last_index) = self.segment(place.end.checked_sub(1)?)?;
         let is_changed = first_index != last_index || !first.is_copy;
-        (first.piece == last.piece).then(|| (Self::back(first, last, place), is_changed))
-    }
-
-    fn back(first: Segment, last: Segment, place: &Range<usize>) -> Range<usize> {
         let start =
             if first.is_copy { first.start + (place.start - first.at) } else { first.start };
         let end = if last.is_copy { last.start + (place.end - last.at) } else { last.end };
-        start..end
+        let end = self.with_unseen(last_index, place.end).unwrap_or(end).max(end);
+        (first.piece == last.piece).then_some((start..end, is_changed))
+    }
+
+    /// What was taken out just after a place belongs to it: where invisible characters stand
+    /// between the digits, one may stand after the last one. `None` if nothing was.
+    fn with_unseen(&self, last_index: usize, end: usize) -> Option<usize> {
+        let parent_length = self.whole?;
+        match self.segments.get(last_index + 1) {
+            Some(next) => (next.at == end).then_some(next.start),
+            None => (end == self.length).then_some(parent_length),
+        }
     }
 
     fn segment(&self, at: usize) -> Option<(Segment, usize)> {

@@ -162,7 +162,9 @@ fn local_part(head: &[Piece], at: &Piece) -> usize {
     let mut count = 0_usize;
     for piece in head.iter().rev().take(MOST_PARTS * 2 - 1) {
         let is_word = piece.sign.is_none();
-        if piece.place.end != start || is_word != (count % 2 == 0) || stands_for(piece) == Some('@')
+        if piece.place.end != start
+            || is_word != count.is_multiple_of(2)
+            || stands_for(piece) == Some('@')
         {
             break;
         }
@@ -179,7 +181,7 @@ fn domain(bytes: &[u8], at: &Piece, tail: &[Piece]) -> usize {
     let (mut end, mut count, mut longest) = (at.place.end, 0_usize, 0);
     for piece in tail.iter().take(MOST_PARTS * 2) {
         let is_word = piece.sign.is_none();
-        if piece.place.start != end || is_word != (count % 2 == 0) {
+        if piece.place.start != end || is_word != count.is_multiple_of(2) {
             break;
         }
         if stands_for(piece) == Some('@') {

@@ -43,7 +43,7 @@ fn hides_identifiers_that_are_disguised_here() {
     let guard = guard();
     let (mut spans, mut hidden) = (0, 0);
     let mut shown = Vec::new();
-    for (technique, text) in made::disguised(40) {
+    for (technique, text) in made::disguised(10) {
         let found = places(&text.text, &guard.scan(&text.text).findings);
         let span = &text.spans[0];
         spans += 1;

@@ -6,5 +6,6 @@ mod again;
 mod figures;
 mod identity;
 mod injection;
+mod mutations;
 mod scanning;
 mod streams;

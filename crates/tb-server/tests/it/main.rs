@@ -13,6 +13,7 @@ mod cache;
 mod chat;
 mod connections;
 mod faults;
+mod guard_contract;
 mod key_directory;
 mod keys;
 mod last_rungs;

@@ -7,9 +7,11 @@ use std::process::ExitCode;
 use std::sync::Mutex;
 
 use anyhow::{Context, anyhow};
+use serde_json::json;
 use tb_core::Secret;
 
 use crate::cli::Demo;
+use crate::client::{Request, send};
 use crate::compose::{FirstStart, Gateway, Listeners};
 use crate::configuration::Configuration;
 use crate::demo::sample::Sample;
@@ -40,7 +42,8 @@ pub(super) fn run(options: &Demo, quiet: bool) -> anyhow::Result<ExitCode> {
         output::message("sending sample traffic …");
     }
     let outcomes = traffic(gateway.address(), &key);
-    let failed = report(&gateway, &outcomes)?;
+    let letter = Letter::send(gateway.address(), &key);
+    let failed = report(&gateway, &outcomes)? | letter.report()?;
     if !options.once {
         invite(&gateway, &key, &token)?;
         while runtime.block_on(signals.next()) != Wish::End {}
@@ -106,6 +109,47 @@ fn traffic(address: SocketAddr, key: &Secret) -> Vec<Outcome> {
             .collect(),
     };
     Sample::SCRIPT.iter().map(outcome).collect()
+}
+
+/// What became of a letter with a card's number and a mail address in it.
+struct Letter(Result<String, String>);
+
+impl Letter {
+    /// A number for tests, which no bank gives out.
+    const CARD: &str = "4111 1111 1111 1111";
+    const MAIL: &str = "jane.doe@example.org";
+
+    /// Sends it. The simulated provider repeats what it sees: the card must not be in the answer,
+    /// the mail address must be there again.
+    fn send(address: SocketAddr, key: &Secret) -> Self {
+        let text = format!("I pay with {}, please answer to {}.", Self::CARD, Self::MAIL);
+        let body = json!({
+            "model": "assistant",
+            "messages": [{ "role": "user", "content": text }],
+        });
+        let body = body.to_string();
+        let path = "/v1/chat/completions";
+        let request = Request { method: "POST", path, key: key.expose(), body: &body };
+        Self(send(address, &request).map_err(|error| error.to_string()).and_then(|answer| {
+            let hidden = answer.header("x-tollbar-guard").unwrap_or_default().to_owned();
+            let is_hidden = !answer.body.contains(Self::CARD) && answer.body.contains(Self::MAIL);
+            if answer.status == 200 && is_hidden && !hidden.is_empty() {
+                return Ok(hidden);
+            }
+            Err(format!("status {}, hidden `{hidden}`", answer.status))
+        }))
+    }
+
+    /// Says what was hidden; whether it was not as it should be.
+    fn report(&self) -> anyhow::Result<bool> {
+        match &self.0 {
+            Ok(hidden) => output::data(&format!(
+                "\nhidden: {hidden} (of a letter; its answer has the mail address again)\n"
+            ))?,
+            Err(fault) => output::message(&format!("not as scripted: the letter: {fault}")),
+        }
+        Ok(self.0.is_err())
+    }
 }
 
 /// Prints the tables; whether any sample ended otherwise than its script says.

@@ -112,3 +112,38 @@ fn machines(step: &LadderStep) -> Vec<Value> {
         json!(step.sentence),
     ]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(guard: &[&str], characters: &[&str]) -> LadderStep {
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        LadderStep {
+            attempt: 1,
+            rung: "target",
+            target: None,
+            cause: "first",
+            waited_ms: 0,
+            key_index: None,
+            passed_over: Vec::new(),
+            passed_over_after: Vec::new(),
+            outcome: "ok".to_owned(),
+            status: 200,
+            duration_ms: 1,
+            is_final: true,
+            guard: owned(guard),
+            characters: owned(characters),
+            sentence: String::new(),
+        }
+    }
+
+    #[test]
+    fn tells_once_what_the_guard_did() {
+        let told = step(&["email=2:tokenize", "credit_card=1:mask"], &[]);
+        let steps = [told.clone(), told, step(&[], &["tags=1"])];
+        let expected = "guard: email=2:tokenize credit_card=1:mask\nunseen characters: tags=1\n";
+        assert_eq!(guarded(&steps), expected);
+        assert_eq!(guarded(&[step(&[], &[])]), "");
+    }
+}

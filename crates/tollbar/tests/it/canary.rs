@@ -4,17 +4,18 @@
 //! streamed, well and with faults, with the most verbose log. Then everything that the
 //! process wrote or shows is searched for them.
 
-use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
-use std::path::Path;
-use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
+mod guarded;
+mod observed;
+mod writings;
 
-use rustix::process::{Pid, Signal, kill_process};
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use tb_testkit::{FakeProvider, FakeReply, Recorded, TestRequest, TestResponse};
 
-use crate::gateway::{Folder, address_in};
+use self::observed::Gateway;
+use self::writings::{Canary, found, found_below};
+use crate::gateway::Folder;
 
 const PROMPT: &str = "qzxPromptCanary";
 const TOOL: &str = "qzxToolCanary";
@@ -148,95 +149,6 @@ fn config(provider: &FakeProvider) -> String {
     text
 }
 
-/// A gateway that logs as much as it can, into files.
-struct Gateway<'f> {
-    folder: &'f Folder,
-    child: Child,
-    public: SocketAddr,
-    admin: SocketAddr,
-}
-
-impl<'f> Gateway<'f> {
-    fn start(folder: &'f Folder) -> Self {
-        let file = |name: &str| Stdio::from(File::create(folder.path().join(name)).unwrap());
-        let child = folder
-            .command(&["serve"])
-            .env("RUST_LOG", "trace")
-            .env("RUST_BACKTRACE", "full")
-            .stdout(file("stdout"))
-            .stderr(file("stderr"))
-            .spawn()
-            .unwrap();
-        let public = listening(folder, "(public API)");
-        let admin = listening(folder, "(admin API)");
-        Self { folder, child, public, admin }
-    }
-
-    fn token(&self) -> String {
-        let shown = std::fs::read_to_string(self.folder.path().join("stdout")).unwrap();
-        shown.lines().find_map(|line| line.strip_prefix("admin token: ")).unwrap().to_owned()
-    }
-
-    /// Everything that the admin address shows.
-    fn shown(&self, request_ids: &[String]) -> Vec<(String, String)> {
-        let mut paths: Vec<String> = [
-            "/",
-            "/healthz",
-            "/readyz",
-            "/metrics",
-            "/openapi.json",
-            "/admin/v1/status",
-            "/admin/v1/config",
-            "/admin/v1/services",
-            "/admin/v1/models",
-            "/admin/v1/keys",
-            "/admin/v1/usage?by=user,model,key",
-            "/admin/v1/requests?limit=1000",
-        ]
-        .map(str::to_owned)
-        .into();
-        paths.extend(request_ids.iter().map(|id| format!("/admin/v1/requests/{id}")));
-        let token = self.token();
-        let show = |path: String| (path.clone(), get(&path, &token, self.admin).text());
-        paths.into_iter().map(show).collect()
-    }
-}
-
-/// The harness names another host than the admin address answers to.
-fn get(path: &str, token: &str, address: SocketAddr) -> TestResponse {
-    let mut stream = TcpStream::connect(address).unwrap();
-    let request = format!(
-        "GET {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\n\
-         connection: close\r\n\r\n"
-    );
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = Vec::new();
-    stream.read_to_end(&mut answer).unwrap();
-    let response = TestResponse::parse(&answer);
-    assert!(matches!(response.status, 200 | 404), "{path}: {}", response.text());
-    response
-}
-
-impl Drop for Gateway<'_> {
-    fn drop(&mut self) {
-        // After a proper end there is nothing left to kill.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn listening(folder: &Folder, what: &str) -> SocketAddr {
-    let give_up = Instant::now() + Duration::from_secs(20);
-    loop {
-        let log = std::fs::read_to_string(folder.path().join("stderr")).unwrap();
-        if let Some(line) = log.lines().find(|line| line.contains(what)) {
-            return address_in(line);
-        }
-        assert!(Instant::now() < give_up, "the gateway does not listen: {log}");
-        std::thread::yield_now();
-    }
-}
-
 /// Sends everything; gives what came back.
 fn traffic(public: SocketAddr, key: &str) -> Vec<TestResponse> {
     let mut answers = Vec::new();
@@ -292,20 +204,6 @@ fn broken_bodies() -> Vec<Vec<u8>> {
     bodies
 }
 
-/// The places of `canary` in all files below `folder`.
-fn found_in_files(folder: &Path, canary: &str) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(found_in_files(&path, canary));
-        } else if has(&std::fs::read(&path).unwrap(), canary) {
-            found.push(format!("{canary} in {}", path.display()));
-        }
-    }
-    found
-}
-
 fn has(bytes: &[u8], canary: &str) -> bool {
     bytes.windows(canary.len()).any(|window| window == canary.as_bytes())
 }
@@ -346,44 +244,42 @@ fn text_and_secrets_go_nowhere_else() {
     let log = std::fs::read_to_string(folder.path().join("stderr")).unwrap();
     assert!(log.contains("DEBUG"), "the log is not verbose");
     search(&gateway, &answers, &secrets, &key);
-    kill_process(Pid::from_child(&gateway.child), Signal::TERM).unwrap();
-    let mut gateway = gateway;
-    assert!(gateway.child.wait().unwrap().success());
-    let found = found_everywhere(&folder, &secrets);
+    assert!(gateway.end().success());
+    let found = found_everywhere(&folder, &canaries(&secrets));
     assert!(found.is_empty(), "after the end: {found:#?}");
+}
+
+fn canaries(secrets: &[&str]) -> Vec<Canary> {
+    TEXTS.iter().chain(secrets).map(|text| Canary::new(text)).collect()
 }
 
 /// Searches what the running gateway shows and has written so far.
 fn search(gateway: &Gateway<'_>, answers: &[TestResponse], secrets: &[&str], key: &str) {
+    let canaries = canaries(secrets);
     let ids: Vec<String> = answers
         .iter()
         .filter_map(|answer| answer.header("x-request-id").map(str::to_owned))
         .collect();
     assert_eq!(ids.len(), answers.len(), "an answer without a request id");
-    for (path, text) in gateway.shown(&ids) {
-        for canary in TEXTS.iter().chain(secrets) {
-            assert!(!text.contains(canary), "{canary} in {path}: {text}");
-        }
+    for (path, text) in gateway.shown(&gateway.token(), &ids) {
+        let found = found(text.as_bytes(), &canaries);
+        assert!(found.is_empty(), "{found:?} in {path}: {text}");
     }
-    let found = found_everywhere(gateway.folder, secrets);
+    let found = found_everywhere(gateway.folder, &canaries);
     assert!(found.is_empty(), "while it runs: {found:#?}");
     // The same search does find what is there to be found.
     gateway.folder.write("data/control", &format!("{PROMPT}{key}"));
-    let control = found_everywhere(gateway.folder, secrets);
+    let control = found_everywhere(gateway.folder, &canaries);
     assert_eq!(control.len(), 2, "{control:#?}");
     std::fs::remove_file(gateway.folder.path().join("data/control")).unwrap();
 }
 
 /// The data folder with everything in it, and both outputs.
-fn found_everywhere(folder: &Folder, secrets: &[&str]) -> Vec<String> {
-    let mut found = Vec::new();
-    for canary in TEXTS.iter().chain(secrets) {
-        found.extend(found_in_files(&folder.path().join("data"), canary));
-        for name in ["stdout", "stderr"] {
-            if has(&std::fs::read(folder.path().join(name)).unwrap(), canary) {
-                found.push(format!("{canary} in {name}"));
-            }
-        }
+fn found_everywhere(folder: &Folder, canaries: &[Canary]) -> Vec<String> {
+    let mut places = found_below(&folder.path().join("data"), canaries);
+    for name in ["stdout", "stderr"] {
+        let written = std::fs::read(folder.path().join(name)).unwrap();
+        places.extend(found(&written, canaries).into_iter().map(|one| format!("{one} in {name}")));
     }
-    found
+    places
 }

@@ -117,6 +117,20 @@ fn measures_precision_and_recall_by_type() {
 }
 
 #[test]
+fn a_label_may_name_a_type_of_the_operators_own() {
+    let detector = "[guard]\nnames = false\n[[guard.detectors]]\ntype = \"badge\"\npatterns = [\"EMP-[0-9]{6}\"]\n";
+    let folder = Folder::new(&format!("{CONFIG}\n{detector}"));
+    let missed =
+        json!({ "text": "EMP-12345", "spans": [{ "start": 0, "end": 9, "type": "badge" }] });
+    let found =
+        json!({ "text": "EMP-123456", "spans": [{ "start": 0, "end": 10, "type": "BADGE" }] });
+    folder.write("labelled.jsonl", &format!("{missed}\n{found}\n"));
+    let figures = folder.run(&["guard", "test", "--stats", "labelled.jsonl", "-o", "json"]).json();
+    assert_eq!(figures["rows"][0]["type"], "badge");
+    assert_eq!((&figures["rows"][0]["gold"], &figures["rows"][0]["right"]), (&2.into(), &1.into()));
+}
+
+#[test]
 fn refuses_labels_outside_of_the_text_and_packed_files() {
     let folder = Folder::empty();
     let outside =

@@ -124,7 +124,7 @@ proptest! {
             let of_choice = |event: &&SseEvent| {
                 *event.data != *b"[DONE]" && parsed(event)["choices"][0]["index"] == *choice
             };
-            let last = given.iter().filter(of_choice).next_back().unwrap();
+            let last = given.iter().rfind(of_choice).unwrap();
             prop_assert_eq!(&parsed(last)["choices"][0]["finish_reason"], "stop");
         }
     }

@@ -43,7 +43,7 @@ mod tests {
 
     use super::*;
 
-    fn param(body: &'static str) -> Option<String> {
+    fn param(body: &'static str) -> Option<Box<str>> {
         let document = Document::parse(Bytes::from_static(body.as_bytes())).unwrap();
         match check_responses(&document) {
             Err(Refusal::Caller { param, .. }) => param,

@@ -3,13 +3,13 @@
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tb_core::{Cost, Rung};
-use tb_guard::CharacterCounts;
 
 use super::ProviderAnswer;
 use crate::cache::CacheNote;
 use crate::guarded::Guarded;
 use crate::headers as names;
 use crate::local::LocalAnswer;
+use crate::refusal::GuardNote;
 use crate::settlement::Settlement;
 
 /// Headers of a provider that are passed on; the others stay here.
@@ -108,27 +108,17 @@ pub(super) fn cost_header(cost: Cost) -> Option<HeaderValue> {
 
 /// What the guard found in the request.
 pub(super) fn insert_guarded(guarded: &Guarded, map: &mut HeaderMap) {
-    let texts =
-        [(names::GUARD, guarded.summary()), (names::CHARACTERS, characters(&guarded.characters))];
-    for (name, text) in texts {
-        if let Some(Ok(value)) = text.map(|text| HeaderValue::from_str(&text)) {
+    let note = guard_note(guarded);
+    for (name, value) in [(names::GUARD, note.found), (names::CHARACTERS, note.characters)] {
+        if let Some(value) = value {
             map.insert(name, value);
         }
     }
 }
 
-/// `zero_width=3,tags=1`; nothing where there was nothing.
-fn characters(counts: &CharacterCounts) -> Option<String> {
-    let counts = [
-        ("controls", counts.controls),
-        ("bidi", counts.bidi),
-        ("tags", counts.tags),
-        ("zero_width", counts.zero_width),
-    ];
-    let parts: Vec<String> = counts
-        .iter()
-        .filter(|(_, count)| *count > 0)
-        .map(|(class, count)| format!("{class}={count}"))
-        .collect();
-    (!parts.is_empty()).then(|| parts.join(","))
+/// The same for a request whose answer is not given.
+pub(super) fn guard_note(guarded: &Guarded) -> GuardNote {
+    let value = |text: Option<String>| text.and_then(|text| HeaderValue::from_str(&text).ok());
+    let (found, characters) = (value(guarded.summary()), value(guarded.character_summary()));
+    GuardNote { found, characters, extra: Vec::new() }
 }

@@ -182,7 +182,7 @@ mod tests {
         assert_eq!(sort("hello there", true), "none");
         assert_eq!(sort("https://example.com/a.png", true), "none");
         assert_eq!(sort("data:text/plain,jo@example.com", false), "none");
-        let noise: Vec<u8> = (0..2_000_u32).map(|n| (n * 7_919 >> 3) as u8).collect();
+        let noise: Vec<u8> = (0..2_000_u32).map(|n| ((n * 7_919) >> 3).to_le_bytes()[0]).collect();
         let noise = base64::engine::general_purpose::STANDARD.encode(noise);
         assert_eq!(sort(&noise, true), "unreadable");
     }

@@ -62,7 +62,7 @@ fn content(form: &Form, part: &Part, look: &mut Look<'_>, items: &mut Vec<Item>)
 fn shown(place: Place<'_>) -> &'static str {
     match place {
         Place::Text => "a text field",
-        Place::Exact | Place::Model => "a field of the API",
+        Place::Setting | Place::Exact | Place::Model => "a field of the API",
         Place::Keyed(_) => "an unknown field",
     }
 }

@@ -137,7 +137,7 @@ impl<'r> Look<'r> {
             self.model(&leaf.text);
             return;
         }
-        if place == Place::Exact && is_word_of_api(&leaf.text) {
+        if matches!(place, Place::Exact | Place::Setting) && is_word_of_api(&leaf.text) {
             return;
         }
         let is_outside = walk.is_outside.unwrap_or_else(|| self.speakers.is_outside(leaf.path));
@@ -165,7 +165,7 @@ impl<'r> Look<'r> {
         way: &dyn Fn() -> String,
     ) -> Option<(Holds, Option<Cow<'t, str>>)> {
         if manner.nesting < MAX_NESTING
-            && manner.place != Place::Exact
+            && !matches!(manner.place, Place::Exact | Place::Setting)
             && let Some(tree) = self.nested(text, manner)
         {
             return Some((Holds::Json(Box::new(tree)), None));
@@ -245,6 +245,7 @@ impl<'r> Look<'r> {
         }
         match manner.place {
             Place::Text => self.judged(text, self.rules.guard.scan(text), false),
+            Place::Setting => self.judged(text, self.rules.structured(text), false),
             Place::Exact | Place::Model => self.judged(text, self.rules.structured(text), true),
             Place::Keyed(key) => self.judged(text, self.rules.keyed(key, text), false),
         }

@@ -19,6 +19,8 @@ pub(super) enum Ground {
 pub(super) enum Place<'p> {
     /// Text of the API.
     Text,
+    /// A setting of the API: no prose.
+    Setting,
     /// A word or an id that others refer to: it may be destroyed, but not become something else.
     Exact,
     /// The value of a key of the caller's.
@@ -45,6 +47,7 @@ impl<'p> Place<'p> {
             Ground::Api if key == "model" && depth == 0 => Place::Model,
             Ground::Api => match meaning(key) {
                 Meaning::Text => Place::Text,
+                Meaning::Setting => Place::Setting,
                 Meaning::Exact => Place::Exact,
                 Meaning::Schema | Meaning::Free => Place::Keyed(key),
             },
@@ -60,6 +63,7 @@ impl<'p> Place<'p> {
         match meaning(name) {
             _ if name == "model" => Place::Model,
             Meaning::Text => Place::Text,
+            Meaning::Setting => Place::Setting,
             Meaning::Exact => Place::Exact,
             Meaning::Schema | Meaning::Free => Place::Keyed(name),
         }
@@ -71,7 +75,7 @@ pub(super) fn is_known_key(path: &[Step<'_>], ground: Ground) -> bool {
     const OPEN: [&str; 6] =
         ["metadata", "arguments", "parameters", "input_schema", "schema", "variables"];
     match Place::of(path, ground) {
-        Place::Model | Place::Exact | Place::Text => true,
+        Place::Model | Place::Exact | Place::Setting | Place::Text => true,
         Place::Keyed(key) => OPEN.contains(&key),
     }
 }
@@ -83,7 +87,7 @@ fn below(key: &str, depth: usize, ground: Ground) -> Ground {
         // Of a tool's call, while that of the whole request is messages and parts.
         Ground::Api if depth > 0 && matches!(key, "input" | "arguments") => Ground::Free,
         Ground::Api => match meaning(key) {
-            Meaning::Text | Meaning::Exact => Ground::Api,
+            Meaning::Text | Meaning::Setting | Meaning::Exact => Ground::Api,
             Meaning::Schema => Ground::Schema,
             Meaning::Free => Ground::Free,
         },
@@ -93,6 +97,7 @@ fn below(key: &str, depth: usize, ground: Ground) -> Ground {
 enum Meaning {
     Text,
     Exact,
+    Setting,
     Schema,
     Free,
 }
@@ -102,7 +107,8 @@ fn meaning(key: &str) -> Meaning {
     match key {
         "parameters" | "schema" | "input_schema" => Meaning::Schema,
         _ if is_of_text(key) => Meaning::Text,
-        _ if is_of_words(key) => Meaning::Exact,
+        _ if is_of_settings(key) => Meaning::Setting,
+        _ if is_of_names(key) => Meaning::Exact,
         _ => Meaning::Free,
     }
 }
@@ -117,30 +123,45 @@ fn is_of_text(key: &str) -> bool {
         | "definition" | "delta" | "description" | "file" | "file_data" | "file_url"
         | "filename" | "function" | "function_call" | "functions" | "grammar" | "image"
         | "image_url" | "input" | "input_audio" | "instructions" | "json_schema" | "logit_bias"
-        | "logprobs" | "mask" | "messages" | "output" | "output_config" | "outputs"
-        | "prediction" | "prompt" | "prompt_cache_key" | "queries" | "query" | "reasoning"
+        | "mask" | "messages" | "output" | "output_config" | "outputs" | "prediction"
+        | "prompt" | "prompt_cache_key" | "queries" | "query" | "reasoning"
         | "reasoning_content" | "refusal" | "response_format" | "results" | "safety_identifier"
         | "source" | "stop" | "stop_sequences" | "stream_options" | "suffix" | "summary"
         | "system" | "text" | "thinking" | "title" | "tool_calls" | "tool_choice" | "tools"
-        | "top_logprobs" | "url" | "user"
+        | "url" | "user"
     )
 }
 
-/// Keys of the API that hold one of a few words, or the id or name of something.
+/// Keys of the API that hold a setting: a number or one of a few words.
 #[rustfmt::skip]
-fn is_of_words(key: &str) -> bool {
+fn is_of_settings(key: &str) -> bool {
     matches!(
         key,
-        "allowed_callers" | "background" | "call_id" | "connector_id" | "container"
-        | "container_id" | "detail" | "effort" | "encoding_format" | "encrypted_content"
-        | "environment" | "file_id" | "finish_reason" | "format" | "id" | "include" | "index"
-        | "input_fidelity" | "item_id" | "language" | "media_type" | "modalities" | "mode"
-        | "model" | "moderation" | "name" | "object" | "output_format" | "phase"
-        | "previous_response_id" | "prompt_cache_retention" | "quality" | "ranker"
-        | "reasoning_effort" | "role" | "search_context_size" | "server_label" | "service_tier"
-        | "signature" | "size" | "speed" | "status" | "stop_reason" | "stream_format" | "style"
-        | "syntax" | "timestamp_granularities" | "tool_call_id" | "tool_use_id" | "truncation"
-        | "ttl" | "type" | "verbosity" | "version" | "voice"
+        "allowed_callers" | "background" | "best_of" | "budget_tokens" | "chunking_strategy"
+        | "dimensions" | "disable_parallel_tool_use" | "echo" | "effort" | "encoding_format"
+        | "environment" | "finish_reason" | "frequency_penalty" | "include"
+        | "include_obfuscation" | "include_usage" | "index" | "input_fidelity" | "language"
+        | "logprobs" | "max_completion_tokens" | "max_output_tokens" | "max_tokens"
+        | "max_tool_calls" | "modalities" | "mode" | "moderation" | "n" | "output_compression"
+        | "output_format" | "parallel_tool_calls" | "partial_images" | "phase"
+        | "presence_penalty" | "prompt_cache_retention" | "quality" | "ranker"
+        | "reasoning_effort" | "search_context_size" | "seed" | "service_tier" | "size"
+        | "speed" | "stop_reason" | "store" | "stream" | "stream_format" | "strict" | "style"
+        | "syntax" | "temperature" | "timestamp_granularities" | "top_k" | "top_logprobs"
+        | "top_p" | "truncation" | "ttl" | "verbosity" | "version" | "voice"
+        | "web_search_options"
+    )
+}
+
+/// Keys of the API that hold the id, name or type of something.
+#[rustfmt::skip]
+fn is_of_names(key: &str) -> bool {
+    matches!(
+        key,
+        "call_id" | "connector_id" | "container" | "container_id" | "detail"
+        | "encrypted_content" | "file_id" | "format" | "id" | "item_id" | "media_type"
+        | "model" | "name" | "object" | "previous_response_id" | "response_id" | "role"
+        | "server_label" | "signature" | "status" | "tool_call_id" | "tool_use_id" | "type"
     )
 }
 
@@ -170,7 +191,7 @@ fn is_prose(key: &str) -> bool {
     )
 }
 
-/// Words of the API that stand in [`Place::Exact`] again and again: they are no text of anybody.
+/// Words of the API that stand in such places again and again: they are no text of anybody.
 pub(super) fn is_word_of_api(text: &str) -> bool {
     matches!(
         text,
@@ -262,6 +283,7 @@ mod tests {
             ("messages.0.content", Place::Text),
             ("messages.0.content.1.text", Place::Text),
             ("messages.0.role", Place::Exact),
+            ("reasoning.effort", Place::Setting),
             ("messages.0.tool_calls.0.function.arguments", Place::Text),
             ("messages.0.tool_calls.0.function.name", Place::Exact),
             ("messages.0.content.0.input.name", Place::Keyed("name")),
@@ -288,6 +310,6 @@ mod tests {
     fn paths_that_are_told_hold_no_key_of_the_callers() {
         let shown = |way| shown(&path(way), Ground::Api);
         assert_eq!(shown("messages.0.content.1.text"), "messages[0].content[1].text");
-        assert_eq!(shown("metadata.jo@example.com"), "*.*");
+        assert_eq!(shown("metadata.jo@example"), "*.*");
     }
 }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
+use tb_api::error::ApiError;
 use tb_core::EndReason;
 use tb_core::breaker::Verdict;
 use tb_providers::UpstreamError;
@@ -44,7 +46,7 @@ impl Running {
     /// The rules forbid what the model wrote: the client gets none of it from here on. What it
     /// did cost is known later than that, if at all.
     pub(super) fn block(&mut self, blocked: &AnswerBlocked) {
-        self.break_off(&blocked.refusal(), Verdict::Success);
+        self.break_off(&blocked.refusal(), blocked.members(), Verdict::Success);
     }
 
     pub(super) fn end(&mut self, terminal: &Terminal) {
@@ -86,14 +88,22 @@ impl Running {
     /// nothing of the target's health.
     pub(super) fn fail(&mut self, refusal: &Refusal, verdict: Verdict) {
         match self.write_held() {
-            Ok(()) => self.break_off(refusal, verdict),
+            Ok(()) => self.break_off(refusal, Vec::new(), verdict),
             Err(blocked) => self.block(&blocked),
         }
     }
 
-    fn break_off(&mut self, refusal: &Refusal, verdict: Verdict) {
+    /// Ends it at once; `members` are more that the error tells.
+    fn break_off(
+        &mut self,
+        refusal: &Refusal,
+        members: Vec<(&'static str, Value)>,
+        verdict: Verdict,
+    ) {
         self.progress.last_at = self.progress.buffer.len();
-        self.write_error(refusal);
+        let mut error = refusal.api_error();
+        error.extra.extend(members);
+        self.write_error(&error);
         let reason = match refusal {
             Refusal::Policy { .. } => EndReason::Guard,
             Refusal::Deadline(_) => EndReason::Timeout,
@@ -105,8 +115,8 @@ impl Running {
         self.close(end, Some(refusal.code()));
     }
 
-    fn write_error(&mut self, refusal: &Refusal) {
-        let event = error_event(self.surface, &refusal.api_error(), &self.request_id);
+    fn write_error(&mut self, error: &ApiError) {
+        let event = error_event(self.surface, error, &self.request_id);
         event.write(&mut self.progress.buffer);
     }
 
@@ -132,7 +142,7 @@ impl Running {
     /// the stream for complete.
     pub(super) fn replace_last_event(&mut self) {
         self.progress.buffer.truncate(self.progress.last_at);
-        self.write_error(&Refusal::AuditUnavailable);
+        self.write_error(&Refusal::AuditUnavailable.api_error());
     }
 
     /// Reads the end of the upstream body, so that the connection goes back to the pool.

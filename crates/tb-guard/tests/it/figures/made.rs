@@ -16,7 +16,7 @@ impl Dice {
 
     fn pick<T: Copy>(&mut self, from: &[T]) -> T {
         let at = self.roll(u64::try_from(from.len()).unwrap());
-        from[usize::try_from(at).unwrap()]
+        *from.get(usize::try_from(at).unwrap()).unwrap()
     }
 
     fn digits(&mut self, count: usize) -> Vec<u32> {
@@ -128,7 +128,10 @@ fn aadhaar(dice: &mut Dice) -> String {
         (false, false) => (5 + a - b) % 5,
     };
     let turned = |place: usize, digit: u32| {
-        (0..place % 8).fold(digit, |digit, _| [1, 5, 7, 6, 2, 8, 3, 0, 9, 4][digit as usize])
+        (0..place % 8).fold(digit, |digit, _| {
+            let turned = "1576283094".chars().nth(usize::try_from(digit).unwrap());
+            turned.unwrap().to_digit(10).unwrap()
+        })
     };
     let sum = digits
         .iter()
@@ -195,8 +198,11 @@ pub(super) fn structured(count: usize) -> Vec<LabelledText> {
     .collect()
 }
 
+/// The name of a disguise, and how a value is written in it.
+type Disguise = (&'static str, fn(&str) -> String);
+
 /// How an identifier is written so that it is hard to see.
-const DISGUISES: &[(&str, fn(&str) -> String)] = &[
+const DISGUISES: &[Disguise] = &[
     ("full width", |value| each(value, |c| wide(c).to_string())),
     ("no-break spaces", |value| value.replace(' ', "\u{a0}")),
     ("zero width", |value| each(value, |c| format!("{c}\u{200b}"))),
@@ -222,15 +228,14 @@ fn mathematical(c: char) -> char {
     c.to_digit(10).map_or(c, |digit| char::from_u32(0x1D7EC + digit).unwrap())
 }
 
-/// Cards, social security numbers and mail addresses in each disguise, with its name.
-pub(super) fn disguised(rounds: usize) -> Vec<(&'static str, LabelledText)> {
+/// So many cards, social security numbers and mail addresses in each disguise, with its name.
+pub(super) fn disguised(each: usize) -> Vec<(&'static str, LabelledText)> {
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
     let mut texts = Vec::new();
     for (name, disguise) in DISGUISES {
-        for maker in
-            MAKERS.iter().filter(|maker| ["card", "email"].contains(&maker.0)).chain(&MAKERS[2..3])
-        {
-            for _ in 0..rounds / 4 {
+        let disguised = ["card", "email", "social security number"];
+        for maker in MAKERS.iter().filter(|maker| disguised.contains(&maker.0)) {
+            for _ in 0..each {
                 let value = disguise(&(maker.3)(&mut dice));
                 texts.push((*name, placed("Here is my {name}: {value} thanks", maker, &value)));
             }

@@ -29,17 +29,7 @@ const COLUMNS: [&str; 10] = [
 
 /// Measures and prints.
 pub(super) fn print(rules: &Rules, file: &Path, format: Format) -> anyhow::Result<ExitCode> {
-    let own = rules.policy.actions.by_kind.keys();
-    let mut score = Score::default();
-    score.own.extend(own.cloned());
-    super::each_line(file, WANTED, |number, labelled: LabelledText| {
-        if !labelled.is_consistent() {
-            let fault = format!("line {number}: a span is empty or not within the text");
-            return Err(Failed::usage(fault).into());
-        }
-        score.add(&labelled, &rules.scan(&labelled.text).findings);
-        Ok(())
-    })?;
+    let score = measured(rules, file)?;
     match format {
         Format::Json => output::json_line(&described(&score))?,
         Format::Table => {
@@ -54,6 +44,28 @@ pub(super) fn print(rules: &Rules, file: &Path, format: Format) -> anyhow::Resul
         output::message(&format!("labels without a type of ours: {}", listed.join(", ")));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Looks at all texts. A label that no table knows means a type of the operator's own if that was
+/// found somewhere, or has an action.
+fn measured(rules: &Rules, file: &Path) -> anyhow::Result<Score> {
+    let mut score = Score::default();
+    score.own.extend(rules.policy.actions.by_kind.keys().cloned());
+    let mut looked = Vec::new();
+    super::each_line(file, WANTED, |number, labelled: LabelledText| {
+        if !labelled.is_consistent() {
+            let fault = format!("line {number}: a span is empty or not within the text");
+            return Err(Failed::usage(fault).into());
+        }
+        let findings = rules.scan(&labelled.text).findings;
+        score.own.extend(findings.iter().map(|finding| finding.kind.clone()));
+        looked.push((labelled, findings));
+        Ok(())
+    })?;
+    for (labelled, findings) in looked {
+        score.add(&labelled, &findings);
+    }
+    Ok(score)
 }
 
 /// The shares of single types, then those of the sums.

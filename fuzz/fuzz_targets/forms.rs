@@ -1,0 +1,6 @@
+//! Fuzzes forms: `cargo +nightly fuzz run forms` in the root.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    tollbar_fuzz::walker::form(bytes);
+});
