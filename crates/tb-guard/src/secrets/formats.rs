@@ -27,6 +27,19 @@ pub(crate) struct Format {
     pub(crate) checksum: Checksum,
 }
 
+impl Format {
+    /// Whether its length is not fixed.
+    pub(crate) fn is_open(&self) -> bool {
+        matches!(self.parts, Parts::One(_, least, most) if least < most)
+    }
+
+    /// Whether any long run of base64 would do behind the prefix.
+    pub(crate) fn is_open_base64(&self) -> bool {
+        self.is_open()
+            && matches!(self.parts, Parts::One(class, ..) if class.has(b'/') && class.has(b'+'))
+    }
+}
+
 /// What follows a prefix: one run or several with fixed text between.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Parts {

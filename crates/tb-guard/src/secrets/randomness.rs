@@ -166,3 +166,45 @@ pub(crate) fn is_path_like(value: &[u8]) -> bool {
     }
     plain * 2 > all
 }
+
+/// Whether most of the body of a token is words, as in names of code and of paths. Unlike
+/// [`is_path_like`] it looks at the letters: chance seldom draws what can be spoken, so that a
+/// token of capitals with one digit is not taken for a word.
+pub(crate) fn is_written(body: &[u8]) -> bool {
+    let parts = body.split(|byte| matches!(byte, b'/' | b'.' | b'-' | b'_' | b':' | b'\\'));
+    let (mut words, mut all) = (0_usize, 0_usize);
+    for part in parts.filter(|part| part.iter().any(|byte| !byte.is_ascii_digit())) {
+        all += part.len();
+        words += if is_word(part) { part.len() } else { 0 };
+    }
+    words * 2 > all
+}
+
+/// Letters with digits at most at the end, in one case or in humps of three letters and more on
+/// average, with vowels and few of the letters that are rare in most languages.
+fn is_word(part: &[u8]) -> bool {
+    let makeup = Makeup::of(part);
+    let letters = makeup.letters();
+    if makeup.others > 0 || makeup.has_inner_digit || makeup.changes > 2 {
+        return false;
+    }
+    let count = |set: &[u8]| part.iter().filter(|b| set.contains(&b.to_ascii_lowercase())).count();
+    let rare = if letters < 12 { 1 + letters / 8 } else { letters / 12 };
+    letters >= 3 * humps(part)
+        && count(b"jkqvwxz") <= rare
+        && (letters < 6 || 5 * count(b"aeiouy") >= letters)
+}
+
+/// How often a word begins in camel case: at the first letter, at a capital after a small letter
+/// and at the last of several capitals before a small letter. Short parts have none.
+fn humps(part: &[u8]) -> usize {
+    if part.len() < 4 {
+        return 0;
+    }
+    let begins =
+        part.array_windows::<2>().filter(|[a, b]| a.is_ascii_lowercase() && b.is_ascii_uppercase());
+    let ends = part.array_windows::<3>().filter(|[a, b, c]| {
+        a.is_ascii_uppercase() && b.is_ascii_uppercase() && c.is_ascii_lowercase()
+    });
+    1 + begins.count() + ends.count()
+}

@@ -5,33 +5,63 @@ use super::formats::{self, Part, Parts};
 use super::*;
 use crate::Found;
 
-/// Characters of a class drawn by a small generator; fixed by its seed.
+/// A small generator (Marsaglia's xorshift), fixed by its seed.
+struct Dice(u64);
+
+impl Dice {
+    const fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1)
+    }
+
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from((self.0 >> 11) % u64::try_from(sides).unwrap()).unwrap()
+    }
+
+    /// Characters of a class. Those that have a place of their own in a token (between parts, as
+    /// padding, in escapes) are left out.
+    fn draw(&mut self, class: Class, length: usize) -> String {
+        let letters: Vec<char> = (b'!'..=b'~')
+            .filter(|byte| class.has(*byte) && !b".:|~=%".contains(byte))
+            .map(char::from)
+            .collect();
+        let drawn = (0..length).map(|_| letters[self.roll(letters.len())]).collect();
+        if class == class::UUID && length == 36 { as_uuid(drawn) } else { drawn }
+    }
+
+    /// A run of a format: short, long or between.
+    fn run(&mut self, class: Class, least: usize, most: usize) -> String {
+        let most = most.min(least + 64);
+        let length = least + self.roll(most - least + 1);
+        self.draw(class, length)
+    }
+}
+
+fn as_uuid(mut digits: String) -> String {
+    digits = digits.replace('-', "7");
+    for at in [8, 13, 18, 23] {
+        digits.replace_range(at..=at, "-");
+    }
+    digits
+}
+
+/// Characters of a class, fixed by their seed.
 fn drawn(class: Class, length: usize, seed: u64) -> String {
-    let letters: Vec<char> = (b'!'..=b'~')
-        .filter(|byte| class.has(*byte) && !b".:|~=%-".contains(byte))
-        .map(char::from)
-        .collect();
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    (0..length)
-        .map(|_| {
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            let count = u64::try_from(letters.len()).unwrap();
-            letters[usize::try_from((state >> 11) % count).unwrap()]
-        })
-        .collect()
+    Dice::new(seed).draw(class, length)
 }
 
 fn token(format: &Format, seed: u64) -> String {
+    let mut dice = Dice::new(seed);
     let mut text = format.prefix.to_owned();
     match format.parts {
-        Parts::One(class, least, _) => text.push_str(&drawn(class, least, seed)),
+        Parts::One(class, least, most) => text.push_str(&dice.run(class, least, most)),
         Parts::Many(parts) => {
-            for (index, part) in parts.iter().enumerate() {
+            for part in parts {
                 match part {
-                    Part::Run(class, least, _) => {
-                        text.push_str(&drawn(*class, *least, seed + index as u64));
+                    Part::Run(class, least, most) => {
+                        text.push_str(&dice.run(*class, *least, *most));
                     }
                     Part::Text(fixed) => text.push_str(fixed),
                 }
@@ -51,23 +81,109 @@ fn values(text: &str) -> Vec<&str> {
     find(text).iter().filter_map(|found| text.get(found.start..found.end)).collect()
 }
 
+/// Where tokens stand: bare, in quotes, after signs that also stand inside names, in addresses,
+/// at ends of sentences, in JSON.
+const PLACES: &[&str] = &[
+    "@",
+    "please rotate @ today",
+    "'@'",
+    "\"@\"",
+    "`@`",
+    "TOKEN=@",
+    "x: @",
+    "{\"x\": \"@\", \"y\": 1}",
+    "It was @.",
+    "First @, then",
+    "(see @)",
+    "https://example.com/@",
+    "https://example.com/@?page=1",
+    "https://example.com/a?key=@&page=1",
+    "old-@",
+    "old_@",
+    "old.@",
+    "old+@",
+    "x%3D@",
+];
+
+/// Formats that are left alone in some places, with the reason.
+const EXCEPTIONS: &[(&str, &[&str], &str)] = &[(
+    "adyen_key",
+    &["/@", "+@"],
+    "three letters and an alphabet with `/` and `+`: it would begin anywhere in base64",
+)];
+
 #[test]
-fn knows_at_least_150_formats_and_finds_a_token_of_each() {
-    assert!(RULES.automaton.is_some());
+fn finds_199_of_200_tokens_of_every_format_wherever_they_stand() {
     let mut rules = std::collections::BTreeSet::new();
-    for format in formats::all() {
+    let mut wrong = Vec::new();
+    for (at, format) in formats::all().enumerate() {
         rules.insert(format.rule);
-        let missed = (1..=20)
-            .filter(|seed| {
-                let text = format!("please rotate {} today", token(format, *seed));
-                let mut found = Vec::new();
-                super::find(&text, &mut found);
-                !found.iter().any(|found| found.end >= text.len() - " today".len())
+        let excepted = EXCEPTIONS.iter().filter(|one| one.0 == format.rule).flat_map(|one| one.1);
+        let excepted: Vec<&&str> = excepted.collect();
+        let places: Vec<&&str> = PLACES
+            .iter()
+            .filter(|place| !excepted.iter().any(|end| place.contains(**end)))
+            .collect();
+        let missed: Vec<String> = (0..200)
+            .filter_map(|index| {
+                let value = token(format, 1 + at as u64 * 1_000 + index as u64);
+                let text = places[index % places.len()].replace('@', &value);
+                let start = text.find(&value).unwrap();
+                let named =
+                    if format.prefix.ends_with(['=', ' ']) { format.prefix.len() } else { 0 };
+                let is_whole =
+                    |one: &Found| one.start <= start + named && one.end >= start + value.len();
+                (!find(&text).iter().any(is_whole)).then_some(text)
             })
-            .count();
-        assert!(missed <= 2, "{}: {missed} of 20 missed", format.rule);
+            .collect();
+        if missed.len() > 1 {
+            wrong.push((format.rule, format.prefix, missed.len(), missed));
+        }
     }
+    for one in &mut wrong {
+        one.3.truncate(3);
+    }
+    assert!(wrong.is_empty(), "{}: {wrong:#?}", wrong.len());
+    assert!(RULES.automaton.is_some());
     assert!(rules.len() >= 150, "{}", rules.len());
+}
+
+#[test]
+fn finds_key_ids_without_digits_and_with_one_at_the_end() {
+    for body in ["PFAVEPMVXSZSOXPX", "XCIVKMBGIXYEKJH4"] {
+        let id = format!("{}{body}", "AKIA");
+        assert_eq!(values(&format!("id {id}")), [id.as_str()]);
+    }
+    let body: String = (b'A'..=b'Z').chain(b'2'..=b'7').map(char::from).collect();
+    let letters: Vec<char> = body.chars().collect();
+    let missed = (0..2_000).filter(|seed| {
+        let mut dice = Dice::new(1 + seed);
+        let body: String = (0..16).map(|_| letters[dice.roll(32)]).collect();
+        find(&format!("{}{body}", "AKIA")).is_empty()
+    });
+    assert!(missed.count() <= 10, "in 2000, the alphabet of base32");
+}
+
+#[test]
+fn words_behind_a_prefix_are_no_token() {
+    let texts = [
+        ["ASIA", "PACIFICOPERATION"],
+        ["AKIA", "AAAAAAAAAAAAAAAA"],
+        ["AKIA", "XXXXXXXXXXXXXXXX"],
+        ["sk-", "learn-contrib-preprocessing-tools"],
+        ["re_", "compile_pattern_from_string_v2"],
+        ["test_", "configurationofthegreatmachine2"],
+        ["secret_", "managementserviceconfigurationprovideroptio"],
+        ["bootstrap-token-", "authentication-v1"],
+        ["live_", "channel_configuration_settings_manager_v"],
+        ["st.", "session_state.current_user.preferences.display.language.code2"],
+        ["depot_", "warehouse_location_service_get_default_shipping_options"],
+    ];
+    for text in texts.map(|parts| parts.concat()) {
+        for before in ["", "/", "old_", "x."] {
+            assert_eq!(values(&format!("see {before}{text} here")), [""; 0], "{before}{text}");
+        }
+    }
 }
 
 #[test]

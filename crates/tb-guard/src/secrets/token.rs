@@ -3,12 +3,16 @@
 use super::class::{ALNUM, Class};
 use super::formats::{Format, OPEN, Part, Parts};
 use super::hit::Hit;
-use super::randomness::{Makeup, is_path_like, is_plausible_body};
+use super::randomness::{Makeup, is_plausible_body, is_written, looks_random};
+
+/// A prefix that is longer than this stands for the format alone, even behind a sign that also
+/// stands inside names.
+const SHORT: usize = 3;
 
 /// Whether the prefix of `format` stands at `at` in its own case, and not inside a word.
 pub(super) fn begins(text: &[u8], at: usize, format: &Format) -> bool {
     text.get(at..).is_some_and(|rest| rest.starts_with(format.prefix.as_bytes()))
-        && is_boundary(text, at, format.prefix)
+        && is_boundary(text, at, format)
 }
 
 /// The token that begins at `at` with the prefix of `format`.
@@ -32,7 +36,11 @@ pub(super) fn find(text: &[u8], at: usize, format: &Format) -> Option<Hit> {
     let length = length - trailing_dots(body.get(..length)?);
     let secret = body.get(..length)?;
     let is_cut = length >= OPEN;
-    if !is_cut && body.get(length).is_some_and(|next| ALNUM.has(*next)) || !is_credible(secret) {
+    if !is_cut && body.get(length).is_some_and(|next| ALNUM.has(*next)) {
+        return None;
+    }
+    let is_doubtful = format.prefix.len() <= SHORT && format.is_open() && is_glued(text, at);
+    if !is_credible(secret, format.prefix) || is_doubtful && !looks_random(shown(secret)) {
         return None;
     }
     let end = at + format.prefix.len() + length;
@@ -59,29 +67,42 @@ fn trailing_dots(body: &[u8]) -> usize {
 
 /// A token does not begin inside a word. `\n` and its like and `%3D` are written characters,
 /// not words.
-fn is_boundary(text: &[u8], at: usize, prefix: &str) -> bool {
+fn is_boundary(text: &[u8], at: usize, format: &Format) -> bool {
     let before = text.get(at.saturating_sub(3)..at).unwrap_or_default();
-    if !prefix.starts_with(|first: char| first.is_ascii_alphanumeric()) {
+    if !format.prefix.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         return true;
     }
     match before {
         [.., b'\\', b'n' | b't' | b'r'] => true,
         [b'%', high, low] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => true,
         [.., last] if ALNUM.has(*last) => false,
-        [.., b'_' | b'-' | b'.' | b'/' | b'+'] => prefix.len() > 3,
+        // Base64 goes on after these, and three letters of it mean nothing.
+        [.., b'/' | b'+'] => format.prefix.len() > SHORT || !format.is_open_base64(),
         _ => true,
     }
 }
 
-/// Not an example, not a name in code, not words with dashes between.
-fn is_credible(body: &[u8]) -> bool {
-    // A long one shows what it is at its beginning.
-    let body = body.get(..body.len().min(96)).unwrap_or_default();
+/// Whether a sign that also stands inside names and paths comes before.
+fn is_glued(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|last| text.get(last));
+    before.is_some_and(|last| b"_-./+".contains(last))
+}
+
+/// A long one shows what it is at its beginning.
+fn shown(body: &[u8]) -> &[u8] {
+    body.get(..body.len().min(96)).unwrap_or_default()
+}
+
+/// Not an example, not a name in code, not words with dashes between. Chance may give a token
+/// without digits; behind a long prefix capitals alone will do, too.
+fn is_credible(body: &[u8], prefix: &str) -> bool {
+    let body = shown(body);
     let makeup = Makeup::of(body);
     let is_mixed = makeup.digits > 0 && makeup.letters() > 0;
     let is_mixed_case = makeup.upper > 2 && makeup.lower > 2;
     let is_number = makeup.digits == body.len();
-    (is_mixed || is_mixed_case || is_number && body.len() > 15)
+    let is_capitals = makeup.upper == body.len() && prefix.len() > SHORT;
+    (is_mixed || is_mixed_case || is_capitals || is_number && body.len() > 15)
         && is_plausible_body(body)
-        && !is_path_like(body)
+        && !is_written(body)
 }

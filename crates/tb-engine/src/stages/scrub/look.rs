@@ -90,7 +90,7 @@ impl<'r> Look<'r> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
-        if self.attachments > 0 && policy.attachments == OnTrouble::Block {
+        if policy.enabled && self.attachments > 0 && policy.attachments == OnTrouble::Block {
             return Err(Ended::attachment());
         }
         if self.is_blocked {
