@@ -1,12 +1,22 @@
 //! What the guard did with a request, for the rest of its life.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use ring::hmac;
 use tb_config::GuardPolicy;
 use tb_core::ServiceName;
-use tb_guard::{Action, CharacterCounts, Guard, Kind, Vault};
+use tb_guard::{Action, Actions, CharacterCounts, Finding, Guard, Kind, Scan, Vault};
+
+/// The longest name of an end user that is kept.
+const MAX_USER_CHARS: usize = 256;
+
+/// The longest name that is kept without a look, in bytes: identifiers, keys and names of people
+/// that are shorter have blanks, `@` or more digits.
+const MAX_PLAIN_BYTES: usize = 16;
+/// And the most digits in it.
+const MAX_PLAIN_DIGITS: usize = 5;
 
 /// What was done with one request, and what its answer needs.
 pub(crate) struct Guarded {
@@ -25,12 +35,30 @@ pub(crate) struct Guarded {
 }
 
 /// One kind in one request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Tally {
-    /// What was done with all of them.
-    pub(crate) action: Action,
+    /// What was done how often; in some places something else is done than elsewhere.
+    pub(crate) actions: Vec<(Action, u64)>,
+}
+
+impl Tally {
+    /// Counts one with what was done.
+    pub(crate) fn add(&mut self, action: Action) {
+        match self.actions.iter_mut().find(|(known, _)| *known == action) {
+            Some((_, count)) => *count += 1,
+            None => self.actions.push((action, 1)),
+        }
+    }
+
     /// How many.
-    pub(crate) count: u64,
+    pub(crate) fn count(&self) -> u64 {
+        self.actions.iter().map(|(_, count)| count).sum()
+    }
+
+    /// With how many this was done.
+    pub(crate) fn of(&self, action: Action) -> u64 {
+        self.actions.iter().filter(|(known, _)| *known == action).map(|(_, count)| count).sum()
+    }
 }
 
 impl Guarded {
@@ -43,7 +71,7 @@ impl Guarded {
     /// nothing was found.
     pub(crate) fn summary(&self) -> Option<String> {
         let parts: Vec<String> =
-            self.found.iter().map(|(kind, tally)| format!("{kind}={}", tally.count)).collect();
+            self.found.iter().map(|(kind, tally)| format!("{kind}={}", tally.count())).collect();
         (!parts.is_empty()).then(|| parts.join(","))
     }
 }
@@ -68,6 +96,53 @@ impl std::fmt::Debug for Guarded {
             .field("placeholders", &self.vault.len())
             .finish_non_exhaustive()
     }
+}
+
+/// Whether something is in a name that must not be kept: of a kind that would be hidden in a
+/// request. When the guard, which gives `scan`, fails there may be.
+pub(crate) fn is_sensitive(policy: &GuardPolicy, scan: impl FnOnce() -> Scan) -> bool {
+    let look = || {
+        scan().findings.iter().any(|finding| {
+            let action = policy.actions.of(&finding.kind);
+            !matches!(action, Action::Allow | Action::Report)
+                && !policy.not_ours.contains(&finding.kind)
+        })
+    };
+    policy.enabled && catch_unwind(AssertUnwindSafe(look)).unwrap_or(true)
+}
+
+/// The name of an end user as it is kept: where something is found in it that is hidden in
+/// requests, the tenant's hash of it stands for it.
+pub(crate) fn kept_user(
+    name: &str,
+    tenant_key: &[u8; 32],
+    (guard, policy): (&Guard, &GuardPolicy),
+) -> String {
+    if !is_plain(name) && is_sensitive(policy, || guard.scan(name)) {
+        return hashed_user(tenant_key, name);
+    }
+    match name.char_indices().nth(MAX_USER_CHARS) {
+        Some((end, _)) => name.get(..end).unwrap_or_default().to_owned(),
+        None => name.to_owned(),
+    }
+}
+
+/// The tenant's hash of a name of an end user: `user_` and 26 symbols, the same for the same
+/// name.
+fn hashed_user(tenant_key: &[u8; 32], name: &str) -> String {
+    const USER: Kind = Kind::fixed("user");
+    let actions = Actions { by_kind: HashMap::from([(USER, Action::Hash)]) };
+    let (start, end) = (0, name.len());
+    let whole = Finding { kind: USER, rule: None, start, end, score: 1.0, is_encoded: false };
+    actions.hide(name, &[whole], &mut Vault::new(0, tenant_key)).text
+}
+
+/// Whether a name is a short id, which needs no look.
+fn is_plain(name: &str) -> bool {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte);
+    name.len() <= MAX_PLAIN_BYTES
+        && name.bytes().all(is_plain)
+        && name.bytes().filter(u8::is_ascii_digit).count() <= MAX_PLAIN_DIGITS
 }
 
 /// The key of each tenant, derived from the gateway's.

@@ -7,6 +7,7 @@ mod collected;
 mod outcome;
 mod portions;
 mod question;
+mod screened;
 mod texts;
 mod verdict;
 
@@ -19,8 +20,8 @@ use tb_core::{Rung, Surface};
 use self::collected::{Halt, Uncollected, texts_of};
 pub(crate) use self::outcome::{BLOCKED, UNAVAILABLE};
 use self::outcome::{Failed, Stage, after_attempts, blocked, unavailable, withheld};
-use self::portions::portions;
 use self::question::Asker;
+use self::screened::Screened;
 use self::verdict::Category;
 use crate::clock;
 use crate::engine::Engine;
@@ -55,6 +56,7 @@ pub(crate) async fn judge_request(
     if judge.moderation.before {
         let began = clock::now();
         let texts = texts::of_request(head.surface, &scrubbed.composed.body);
+        let texts = texts.map(|texts| Screened::of_request(scrubbed, texts));
         let judged = judge.judge(engine, texts.map_err(|_| Failed::NoText)).await;
         settlement.waited_for_judgement(clock::elapsed(began));
         judge.decide(engine, (Stage::Before, judged), settlement)?;
@@ -123,7 +125,7 @@ impl Judge {
     async fn judge(
         &self,
         engine: &Engine,
-        texts: Result<Vec<String>, Failed>,
+        texts: Result<Screened, Failed>,
     ) -> Result<Option<Vec<Category>>, Failed> {
         let texts = texts?;
         if texts.is_empty() {
@@ -131,8 +133,9 @@ impl Judge {
         }
         let due = clock::now() + self.moderation.timeout;
         let deadline = self.until.map_or(due, |until| until.min(due));
-        for portion in portions(self.moderation.form, texts).ok_or(Failed::TooLong)? {
-            let scores = Box::pin(self.ask(engine, &portion, deadline)).await?;
+        let data_class = texts.data_class();
+        for portion in texts.portions(self.moderation.form).ok_or(Failed::TooLong)? {
+            let scores = Box::pin(self.ask(engine, (&portion, data_class), deadline)).await?;
             let counting = scores.over(&self.moderation);
             if !counting.is_empty() {
                 return Ok(Some(counting));
@@ -200,7 +203,15 @@ impl Judge {
         texts: Result<Vec<String>, Failed>,
         settlement: &mut Settlement,
     ) -> Result<(), Refused> {
-        let judged = self.judge(engine, texts).await;
+        let screened = match texts {
+            Ok(texts) => {
+                let key = engine.shared.guard_keys.of(&self.asker.service.name);
+                let texts = (texts, self.asker.data_class, key);
+                Screened::of_answer(engine, &self.asker.guarded, texts).await
+            }
+            Err(why) => Err(why),
+        };
+        let judged = self.judge(engine, screened).await;
         self.decide(engine, (Stage::After, judged), settlement)
     }
 

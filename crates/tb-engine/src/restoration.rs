@@ -11,12 +11,14 @@ mod key;
 mod leaf;
 mod named;
 mod numbers;
+mod odds;
 mod rules;
 mod signs;
 mod tally;
 #[cfg(test)]
 mod tests;
 mod text;
+mod unlisted;
 mod whole;
 mod window;
 
@@ -25,6 +27,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use serde_json::{Map, Value};
 use tb_api::sse::{SseEvent, SseParser};
+use tb_config::OnTrouble;
 use tb_core::Surface;
 
 use self::events::Events;
@@ -33,6 +36,7 @@ use self::text::Text;
 use crate::guarded::Guarded;
 use crate::refusal::Refusal;
 
+pub(crate) use self::exempt::outside as outside_own_marks;
 pub(crate) use self::tally::Tally;
 
 /// The rules of the service forbid what the model wrote.
@@ -91,6 +95,11 @@ impl Restoration {
     /// Whether texts are looked at, which takes a while.
     pub(crate) fn looks(&self) -> bool {
         self.rules.duty() != Duty::Off
+    }
+
+    /// What is done with an answer when this itself fails.
+    pub(crate) fn on_error(&self) -> OnTrouble {
+        self.rules.on_error()
     }
 
     /// A whole answer.

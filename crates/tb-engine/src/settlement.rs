@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
+use tb_config::GuardPolicy;
 use tb_core::breaker::Verdict;
 use tb_core::ports::{JournalEntry, ResponseBinding, StoreError};
 use tb_core::{Cost, EndReason, Surface, UsageRow};
@@ -19,7 +20,7 @@ use crate::admission::{MemoryHold, Permit};
 use crate::clock;
 use crate::engine::Shared;
 use crate::estimate::Used;
-use crate::guarded::Guarded;
+use crate::guarded::{Guarded, kept_user};
 use crate::health::Passage;
 use crate::refusal::{GuardNote, Refusal};
 use crate::runtime::{RunningTarget, Runtime};
@@ -130,6 +131,13 @@ impl Settlement {
     /// The row as far as it is known.
     pub(crate) fn row(&mut self) -> &mut UsageRow {
         &mut self.row
+    }
+
+    /// Notes on whose behalf the request is, see [`kept_user`].
+    pub(crate) fn note_user(&mut self, name: &str, policy: &GuardPolicy) {
+        let key = self.shared.guard_keys.of(&self.row.service);
+        let guard = &self.runtime.snapshot.guard.guard;
+        self.row.user = Some(kept_user(name, &key, (guard, policy)));
     }
 
     pub(crate) fn expect_input_tokens(&mut self, tokens: u64) {

@@ -66,8 +66,9 @@ impl Actions {
     /// * Mail and postal addresses, people, telephone numbers, dates of birth and addresses of
     ///   cryptocurrencies are tokenized: an answer may need to repeat them.
     /// * The rest is reported: places, organisations, nationalities, titles, ages, dates, postal
-    ///   codes, URLs and addresses of networks say little alone, and a model needs them often. So
-    ///   are the operator's own kinds.
+    ///   codes, URLs and addresses of networks say little alone, and a model needs them often.
+    /// * The operator's own kinds are redacted: who looks for something wants it hidden, as long
+    ///   as nothing else is said.
     #[must_use]
     pub fn standard(kind: &Kind) -> Action {
         let tokenized = [
@@ -86,7 +87,7 @@ impl Actions {
             Action::Mask
         } else if tokenized.contains(kind) {
             Action::Tokenize
-        } else if is_national || redacted.contains(kind) {
+        } else if is_national || redacted.contains(kind) || !Kind::KNOWN.contains(kind) {
             Action::Redact
         } else {
             Action::Report
@@ -202,6 +203,14 @@ mod tests {
         assert_eq!(of(Action::Report), reported);
         assert_eq!(of(Action::Redact).len() + 1 + 6 + 10, Kind::KNOWN.len());
         assert_eq!(Actions::standard(&Kind::fixed("de_tax_id")), Action::Redact);
+    }
+
+    #[test]
+    fn hides_kinds_of_the_operator_without_an_action() {
+        for name in ["project_name", "ip_block", "x"] {
+            let kind = Kind::custom(name.to_owned());
+            assert_eq!(Actions::default().of(&kind), Action::Redact, "{name}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ mod gazetteer;
 mod label;
 mod lattice;
 mod model;
+mod number;
 mod segment;
 mod span;
 mod tag;
@@ -58,7 +59,9 @@ impl Tagger {
             tag::tag(segment, &self.model, &mut lattice);
             span::each(text, segment, &lattice, |span| {
                 let kind = span.label.checked_sub(1).and_then(|at| NAMES.get(at));
-                if let Some(kind) = kind.filter(|_| span.score >= LEAST_SCORE) {
+                if let Some(kind) =
+                    kind.filter(|_| span.score >= LEAST_SCORE && number::is_fitting(text, &span))
+                {
                     out.push(Found {
                         kind: Kind::fixed(kind),
                         rule: None,
@@ -130,6 +133,8 @@ mod tests {
             "SELECT id, name FROM users WHERE age > 30;",
             "See you on Monday in the office.",
             "matrix [095, 234, 211, 525, 259, 294]",
+            "The matrix is [[1024, 2048, 4096], [8192, 1, 2]].",
+            "A sum of 1,234,567.89 in local currency.",
             "We use Docker and Kubernetes in production.",
         ] {
             assert_eq!(find(text), [], "{text}");

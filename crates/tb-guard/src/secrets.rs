@@ -167,7 +167,7 @@ impl<'t> Scan<'t> {
             Keyword::Password | Keyword::ShortPassword => self.password(keyword, start, end),
             Keyword::Secret | Keyword::Key => {
                 let name = setting::name(bytes, start..end);
-                let is_key = !self.is_inside_word(start, end)
+                let is_key = !self.is_inside_word(start, end, end - start <= 4)
                     && setting::is_tied(bytes, name.end)
                     && self.settings.allows(start)
                     && !bytes.get(name.clone()).is_some_and(password::is_about);
@@ -197,10 +197,10 @@ impl<'t> Scan<'t> {
 
     fn password(&mut self, keyword: Keyword, start: usize, end: usize) {
         let (text, bytes) = (self.text, self.text.as_bytes());
-        if self.is_inside_word(start, end) {
+        let is_short = keyword == Keyword::ShortPassword;
+        if self.is_inside_word(start, end, is_short || end - start <= 4) {
             return;
         }
-        let is_short = keyword == Keyword::ShortPassword;
         let name = setting::name(bytes, start..end);
         if bytes.get(name.clone()).is_some_and(password::is_about) {
             return;
@@ -219,8 +219,8 @@ impl<'t> Scan<'t> {
     }
 
     /// Whether the word is only a part of another (`secretary`, `compass`): letters of the same
-    /// case go on at its end, or before a word that is short.
-    fn is_inside_word(&self, start: usize, end: usize) -> bool {
+    /// case go on at its end, or before a word that `is_short`.
+    fn is_inside_word(&self, start: usize, end: usize, is_short: bool) -> bool {
         let bytes = self.text.as_bytes();
         let at = |at: Option<usize>| at.and_then(|at| bytes.get(at)).copied().unwrap_or(b' ');
         let (first, last) = (at(Some(start)), at(end.checked_sub(1)));
@@ -230,6 +230,6 @@ impl<'t> Scan<'t> {
         let is_same_case = before.is_ascii_lowercase() && first.is_ascii_lowercase()
             || before.is_ascii_uppercase() && first.is_ascii_uppercase();
         let is_escape = before == b'n' && at(start.checked_sub(2)) == b'\\';
-        goes_on || end - start <= 4 && is_same_case && !is_escape
+        goes_on || is_short && is_same_case && !is_escape
     }
 }

@@ -16,6 +16,7 @@ mod demo;
 mod failure;
 mod logs;
 mod output;
+mod panics;
 mod signals;
 mod storage;
 
@@ -27,6 +28,7 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
+    panics::report_places();
     let cli = match cli::parse() {
         Ok(cli) => cli,
         Err(code) => return code,

@@ -17,6 +17,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "tidy", fast: true, check: tidy_up },
     Step { name: "tests", fast: true, check: tests },
     Step { name: "docs", fast: false, check: docs },
+    Step { name: "fuzz", fast: false, check: fuzz },
     Step { name: "release", fast: false, check: release },
     Step { name: "examples", fast: false, check: examples::check },
     Step { name: "sdk", fast: false, check: sdk },
@@ -70,6 +71,19 @@ fn docs(workspace: &Workspace) -> anyhow::Result<Passed> {
         cargo(workspace, &arguments)
             .env("RUSTDOCFLAGS", "-D warnings -A rustdoc::private-intra-doc-links"),
     )?;
+    Ok(Passed::Ran)
+}
+
+/// The fuzz targets are a workspace of their own, so nothing else would notice that they no
+/// longer build. They are checked, not run: that takes a nightly compiler and hours.
+fn fuzz(workspace: &Workspace) -> anyhow::Result<Passed> {
+    if !programs::exists("c++", "--version") {
+        return Ok(Passed::Skipped("missing: a C++ compiler (Debian's `g++`) adds this step"));
+    }
+    let arguments =
+        ["check", "--quiet", "--manifest-path", "fuzz/Cargo.toml", "--bins", "--locked"];
+    // Beside the other builds: `fuzz/target` would be a second folder to keep out of the way.
+    programs::run(cargo(workspace, &arguments).env("CARGO_TARGET_DIR", &workspace.target))?;
     Ok(Passed::Ran)
 }
 

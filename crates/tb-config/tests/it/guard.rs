@@ -356,7 +356,7 @@ fn what_holds_is_shown_with_where_it_comes_from() {
     assert_eq!(shown("guard.limits.routes.embeddings.tokens"), line("5", 6));
     assert_eq!(shown("guard.actions.credit_card"), "\"mask\" default");
     assert_eq!(shown("guard.actions.url"), "\"report\" default");
-    assert_eq!(shown("guard.actions.ticket"), "\"report\" default");
+    assert_eq!(shown("guard.actions.ticket"), "\"redact\" default");
     assert_eq!(shown("guard.on_error"), "\"block\" default");
     assert_eq!(shown("guard.injection.threshold"), "0.5 default");
 }

@@ -20,8 +20,12 @@ pub(super) type Key = [u8; KEY_BYTES];
 /// Raised when the same request must no longer find what an older build kept.
 const FORMAT: &str = "2";
 
-/// Prompt templates and guards have no versions yet; each has its place in the hash.
+/// Prompt templates have no versions yet; their place in the hash is kept.
 const PROMPT_VERSION: &str = "";
+
+/// A guard needs no version here. The request in the hash is the masked one, so rules that hide
+/// something else ask something else. The kept answer is masked too: it gets the values of the
+/// request that finds it, and the rules for answers are applied each time it is given.
 const GUARD_VERSION: &str = "";
 
 /// The form in which an answer is kept.

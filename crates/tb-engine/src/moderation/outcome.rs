@@ -30,6 +30,8 @@ pub(super) enum Failed {
     TooLong,
     /// What would be judged is no text.
     NoText,
+    /// The guard could not look at an answer, so it goes to nobody else.
+    Unseen,
 }
 
 /// What is judged.
@@ -86,7 +88,9 @@ pub(super) fn unavailable(stage: Stage, why: Failed) -> Refused {
     let noun = stage.noun();
     let message = match why {
         Failed::TooLong => format!("The {noun} is too long for this gateway's moderation."),
-        Failed::NoText => format!("The {noun} holds what this gateway's moderation cannot read."),
+        Failed::NoText | Failed::Unseen => {
+            format!("The {noun} holds what this gateway's moderation cannot read.")
+        }
         Failed::NoModel | Failed::NoTarget | Failed::NoAnswer | Failed::Unreadable => {
             format!("The {noun} could not be judged by this gateway's moderation. Try again later.")
         }

@@ -43,7 +43,7 @@ const MAX_OUTPUT_TOKENS: u32 = 100;
 pub(super) struct Asker {
     pub(super) runtime: Arc<Runtime>,
     pub(super) service: Arc<Service>,
-    /// The class of what is judged.
+    /// The class of the judged request; its answer may have a stricter one.
     pub(super) data_class: DataClass,
     pub(super) guarded: Arc<Guarded>,
     /// The judged request's row as it began.
@@ -56,7 +56,7 @@ impl Judge {
     pub(super) async fn ask(
         &self,
         engine: &Engine,
-        portion: &Portion,
+        (portion, data_class): (&Portion, DataClass),
         deadline: Instant,
     ) -> Result<Scores, Failed> {
         let moderation = &*self.moderation;
@@ -65,7 +65,8 @@ impl Judge {
         let head = asker.head(engine, surface(moderation.form));
         let mut settlement = asker.open(engine, &head, moderation);
         let answered = async {
-            let fresh = asker.fresh(&head, (model, body(moderation, portion)), &mut settlement)?;
+            let fresh = asker.fresh(&head, (model, body(moderation, portion)), data_class)?;
+            settlement.expect_input_tokens(fresh.scrubbed.composed.input_tokens);
             let mut plan = route(engine, &head, fresh).await?;
             plan.deadline = plan.deadline.min(deadline);
             dispatch(engine, &head, plan, &mut settlement).await
@@ -125,18 +126,17 @@ impl Asker {
         &self,
         head: &RequestHead,
         (model, text): (Arc<RunningModel>, String),
-        settlement: &mut Settlement,
+        data_class: DataClass,
     ) -> Result<Fresh, Refusal> {
         let document = Document::parse(Bytes::from(text));
         let document = document.map_err(|_| Refusal::Internal("a moderation call is no JSON"))?;
         let body = Body::Json(document);
         let input_tokens = estimate::input_tokens(head.surface, &body);
-        settlement.expect_input_tokens(input_tokens);
         let admitted = Admitted {
             runtime: Arc::clone(&self.runtime),
             service: Arc::new(with_all_models(&self.service)),
             key_models: None,
-            data_class: self.data_class,
+            data_class,
             timeout: None,
             arrived: head.arrived,
         };
@@ -150,9 +150,18 @@ impl Asker {
             previous_response_id: None,
             input_tokens,
         };
-        let (data_class, guarded) = (self.data_class, Arc::clone(&self.guarded));
-        let scrubbed = Scrubbed { composed, data_class, guarded };
+        let scrubbed = self.scrubbed(composed);
         Ok(Fresh { scrubbed, keeper: Keeper::default(), overheard: None })
+    }
+}
+
+impl Asker {
+    /// The one request that does not pass the guard's stage by itself, because its texts did:
+    /// what a portion holds is cut out of [`Screened`](super::screened::Screened) texts, which
+    /// only the guard makes, and all else of the call is the gateway's own words.
+    fn scrubbed(&self, composed: Composed) -> Scrubbed {
+        let data_class = composed.admitted.data_class;
+        Scrubbed { composed, data_class, guarded: Arc::clone(&self.guarded) }
     }
 }
 

@@ -5,6 +5,7 @@ use tb_api::json::{Document, Step, Value};
 use tb_api::sse::SseEvent;
 
 use super::key::{Ends, FieldKey};
+use super::unlisted::Unlisted;
 use super::whole::quoted;
 
 /// A field of a choice that streams in pieces.
@@ -22,6 +23,8 @@ pub(super) enum InChoice {
     Input(u64),
     /// `text` of a text completion.
     Text,
+    /// Any other text of `delta`.
+    Unlisted(Unlisted),
 }
 
 /// The texts of a delta, in the order in which models write them.
@@ -30,6 +33,7 @@ const TEXTS: [&str; 4] = ["content", "reasoning", "reasoning_content", "refusal"
 /// What a chunk says of its choices.
 #[derive(Debug)]
 pub(super) struct Chunk {
+    bytes: Bytes,
     choices: Vec<Choice>,
     /// It has a list of no choices, or tells the usage: all is said.
     is_last: bool,
@@ -61,7 +65,8 @@ impl Chunk {
         });
         let choices: Vec<Choice> = choices.collect();
         let is_told = document.get("choices").is_some() || usage.is_some();
-        Self { is_last: choices.is_empty() && is_told, choices }
+        let bytes = document.bytes().clone();
+        Self { bytes, is_last: choices.is_empty() && is_told, choices }
     }
 
     pub(super) fn key(&self, path: &[Step<'_>]) -> Option<FieldKey> {
@@ -69,10 +74,19 @@ impl Chunk {
         let choice = self.choices.get(*place).filter(|_| choices == "choices")?;
         let field = match rest {
             [Step::Key(text)] if text == "text" => InChoice::Text,
-            [Step::Key(delta), rest @ ..] if delta == "delta" => in_delta(rest, &choice.calls)?,
+            [Step::Key(delta), rest @ ..] if delta == "delta" => {
+                let known = in_delta(rest, &choice.calls);
+                known.or_else(|| self.unlisted(choice.index, rest).map(InChoice::Unlisted))?
+            }
             _ => return None,
         };
         Some(FieldKey::Choice(choice.index, field))
+    }
+
+    /// The field of a text that is in none of the known places below `delta`.
+    fn unlisted(&self, choice: u64, path: &[Step<'_>]) -> Option<Unlisted> {
+        let document = Document::parse(self.bytes.clone()).ok()?;
+        Unlisted::of(delta_of(&document, choice)?, path)
     }
 
     pub(super) fn ends(&self) -> Ends {
@@ -82,6 +96,12 @@ impl Chunk {
         let finished = self.choices.iter().filter(|choice| choice.is_finished);
         Ends::Choices(finished.map(|choice| choice.index).collect())
     }
+}
+
+/// The delta of the choice with this index.
+fn delta_of(document: &Document, choice: u64) -> Option<Value<'_>> {
+    let mut choices = document.get("choices")?.elements().zip(0..);
+    choices.find(|(value, place)| index_of(*value, *place) == choice)?.0.get("delta")
 }
 
 fn index_of(value: Value<'_>, place: u64) -> u64 {
@@ -115,6 +135,7 @@ impl InChoice {
         match self {
             Self::Arguments(_) | Self::FunctionCall => true,
             Self::Delta("content") => wants_json,
+            Self::Unlisted(field) => field.is_json(),
             Self::Delta(_) | Self::Transcript | Self::Input(_) | Self::Text => false,
         }
     }
@@ -122,7 +143,12 @@ impl InChoice {
     /// A chunk like the last one, with only this piece.
     pub(super) fn event(&self, choice: u64, last: &Bytes, text: &str) -> Option<SseEvent> {
         let document = Document::parse(last.clone()).ok()?;
-        let produced = self.produced(&quoted(text));
+        let produced = match self {
+            Self::Unlisted(field) => {
+                format!(r#""delta":{}"#, field.delta(delta_of(&document, choice)?, text)?)
+            }
+            known => known.produced(&quoted(text)),
+        };
         let choices =
             format!(r#"[{{"index":{choice},{produced},"logprobs":null,"finish_reason":null}}]"#);
         let mut edits = document.edit();
@@ -137,6 +163,8 @@ impl InChoice {
     fn produced(&self, text: &str) -> String {
         match self {
             Self::Text => format!(r#""text":{text}"#),
+            // Its place is known from the last event alone.
+            Self::Unlisted(_) => r#""delta":{}"#.to_owned(),
             Self::Delta(name) => format!(r#""delta":{{"{name}":{text}}}"#),
             Self::Transcript => format!(r#""delta":{{"audio":{{"transcript":{text}}}}}"#),
             Self::FunctionCall => format!(r#""delta":{{"function_call":{{"arguments":{text}}}}}"#),

@@ -14,7 +14,8 @@ use super::field::Field;
 use super::key::{Ends, FieldKey, Shape};
 use super::leaf::key_of;
 use super::numbers::Numbers;
-use super::rules::{Duty, Rules};
+use super::odds::are_at;
+use super::rules::{Duty, Rules, Splices};
 use super::signs::may_hold_placeholder;
 use super::whole::{change as change_of, quoted, unread};
 
@@ -35,7 +36,7 @@ pub(super) struct Events {
 /// What becomes of one event.
 #[derive(Default)]
 struct Change {
-    splices: Vec<(Range<usize>, String)>,
+    splices: Splices,
     pieces: Vec<Piece>,
 }
 
@@ -122,11 +123,12 @@ impl Events {
         shape: &Shape,
         rules: &mut Rules,
     ) -> Result<Change, AnswerBlocked> {
-        let mut change = Change::default();
+        let odds = rules.odds(self.surface, document);
+        let mut change = Change { splices: odds.clone(), pieces: Vec::new() };
         let mut outcome = Ok(());
         let mut part = String::new();
         document.leaves(|leaf| {
-            if outcome.is_err() || leaf.kind == LeafKind::Key {
+            if outcome.is_err() || leaf.kind == LeafKind::Key || are_at(&odds, &leaf.range) {
                 return;
             }
             if key_of(leaf.path) == "type" {

@@ -13,7 +13,7 @@ const LONGEST_PLACEHOLDER: usize = 160;
 const HASH_CHARACTERS: usize = 26;
 
 /// The findings without what lies on the gateway's own marks.
-pub(super) fn outside(text: &str, findings: Vec<Finding>, vault: &Vault) -> Vec<Finding> {
+pub(crate) fn outside(text: &str, findings: Vec<Finding>, vault: &Vault) -> Vec<Finding> {
     let marks = marks(text, vault);
     let mut left = Vec::with_capacity(findings.len());
     for finding in findings {

@@ -9,7 +9,7 @@ use super::window::looked_at;
 
 /// Members that hold words of the protocol, identifiers or attachments: nothing that a model
 /// writes is looked for there.
-const STRUCTURAL: [&str; 31] = [
+pub(super) const STRUCTURAL: [&str; 31] = [
     "audio",
     "b64_json",
     "call_id",

@@ -3,16 +3,23 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
+use tb_api::json::Document;
 use tb_config::OnTrouble;
+use tb_core::Surface;
 use tb_guard::{Action, Actions, Finding, Kind, RestoreState, Vault};
 
 use super::AnswerBlocked;
 use super::exempt;
+use super::odds;
 use super::tally::{Tally, word};
 use crate::guarded::Guarded;
+
+/// What is written in the place of which bytes of a document.
+pub(super) type Splices = Vec<(Range<usize>, String)>;
 
 /// How the text that placeholders stand in is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,7 +70,10 @@ const OF_NAMES: [&str; 9] = [
 impl Rules {
     pub(super) fn new(guarded: &Arc<Guarded>) -> Self {
         let policy = &guarded.policy;
-        let listed = policy.answers.iter().filter(|(_, action)| **action != Action::Allow);
+        let counts = |kind: &Kind, action: Action| {
+            action != Action::Allow && !policy.not_ours.contains(kind)
+        };
+        let listed = policy.answers.iter().filter(|(kind, action)| counts(kind, **action));
         // Nothing brings a placeholder of an answer back, so it would be one more redaction.
         let meant = |action: Action| match action {
             Action::Tokenize | Action::Hash => Action::Redact,
@@ -84,6 +94,19 @@ impl Rules {
 
     pub(super) fn duty(&self) -> Duty {
         self.duty
+    }
+
+    /// What is done with an answer that cannot be looked at.
+    pub(super) fn on_error(&self) -> OnTrouble {
+        self.guarded.policy.on_error
+    }
+
+    /// Where a document says what may have to be hidden a second time.
+    pub(super) fn odds(&self, surface: Surface, document: &Document) -> Splices {
+        match self.duty {
+            Duty::Intervene => odds::of(surface, document),
+            Duty::Off | Duty::Report => Splices::new(),
+        }
     }
 
     /// Whether the caller asked for an answer that is JSON.
@@ -127,7 +150,7 @@ impl Rules {
         }));
         let Ok(scan) = scan else {
             tracing::error!("the guard failed on an answer");
-            return match self.guarded.policy.on_error {
+            return match self.on_error() {
                 OnTrouble::Block => Err(AnswerBlocked { found: String::new() }),
                 OnTrouble::Allow => Ok(Vec::new()),
             };

@@ -1,14 +1,13 @@
 //! Whole answers: every string at any depth, the rest byte for byte.
 
-use std::ops::Range;
-
 use bytes::Bytes;
 use tb_api::json::{Document, Leaf, LeafKind, write_string};
 use tb_core::Surface;
 
 use super::AnswerBlocked;
 use super::leaf::{Place, key_of, treated};
-use super::rules::{Rules, Writing};
+use super::odds::are_at;
+use super::rules::{Rules, Splices, Writing};
 
 /// A whole answer, looked at and restored.
 pub(super) fn restored(
@@ -27,12 +26,13 @@ fn splices(
     document: &Document,
     surface: Surface,
     rules: &mut Rules,
-) -> Result<Vec<(Range<usize>, String)>, AnswerBlocked> {
-    let mut splices = Vec::new();
+) -> Result<Splices, AnswerBlocked> {
+    let odds = rules.odds(surface, document);
+    let mut splices = odds.clone();
     let mut outcome = Ok(());
     let mut part = String::new();
     document.leaves(|leaf| {
-        if outcome.is_err() || leaf.kind == LeafKind::Key {
+        if outcome.is_err() || leaf.kind == LeafKind::Key || are_at(&odds, &leaf.range) {
             return;
         }
         if key_of(leaf.path) == "type" {
@@ -44,6 +44,7 @@ fn splices(
             Err(blocked) => outcome = Err(blocked),
         }
     });
+    splices.sort_by_key(|(range, _)| range.start);
     outcome.map(|()| splices)
 }
 

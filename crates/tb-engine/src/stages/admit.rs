@@ -57,7 +57,10 @@ pub(crate) fn admit(
     let timeout = timeout(head)?;
     let row = opening_row(head, &caller, purpose, &runtime);
     let account = (Arc::clone(&engine.shared), Arc::clone(&runtime));
-    let settlement = Settlement::open(account, row, head.arrived);
+    let mut settlement = Settlement::open(account, row, head.arrived);
+    if let Some(user) = head.header(&headers::USER) {
+        settlement.note_user(user, &caller.service.guard);
+    }
     let admitted = Admitted {
         runtime,
         service: caller.service,
@@ -284,17 +287,6 @@ fn timeout(head: &RequestHead) -> Result<Option<Duration>, Refusal> {
     }
 }
 
-/// The longest name of an end user that is kept.
-const MAX_USER_CHARS: usize = 256;
-
-/// The name of an end user as it is kept.
-pub(crate) fn kept_user(name: &str) -> String {
-    match name.char_indices().nth(MAX_USER_CHARS) {
-        Some((end, _)) => name.get(..end).unwrap_or_default().to_owned(),
-        None => name.to_owned(),
-    }
-}
-
 fn opening_row(
     head: &RequestHead,
     caller: &Caller,
@@ -309,7 +301,7 @@ fn opening_row(
         service: caller.service.name.clone(),
         key_id: caller.key_id,
         purpose,
-        user: head.header(&headers::USER).map(kept_user),
+        user: None,
         surface: head.surface,
         stream: false,
         provider: None,

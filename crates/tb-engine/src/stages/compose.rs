@@ -12,8 +12,9 @@ use tb_api::multipart::{Form, MultipartError};
 use tb_core::{ModelName, Surface};
 use tb_providers::CallBody;
 
-use super::admit::{Admitted, kept_user};
+use super::admit::Admitted;
 use crate::estimate;
+use crate::guarded::is_sensitive;
 use crate::refusal::Refusal;
 use crate::request::RequestHead;
 use crate::runtime::RunningModel;
@@ -79,8 +80,10 @@ pub(crate) fn compose(
     }
     let row = settlement.row();
     row.stream = wishes.stream;
-    if row.user.is_none() {
-        row.user = wishes.user;
+    if row.user.is_none()
+        && let Some(user) = &wishes.user
+    {
+        settlement.note_user(user, &admitted.service.guard);
     }
     let names_model = !matches!(
         head.surface,
@@ -142,7 +145,7 @@ impl Wishes {
             stream,
             stream_usage,
             base64_embeddings,
-            user: user.as_deref().map(kept_user),
+            user: user.map(Cow::into_owned),
             previous_response_id: text(document, "previous_response_id").map(Cow::into_owned),
         })
     }
@@ -230,7 +233,9 @@ fn find_model(
     }
     if model.configured {
         settlement.row().model_requested = model.model.name.clone();
-    } else {
+    } else if !is_sensitive(&admitted.service.guard, || {
+        admitted.runtime.snapshot.guard.guard.scan_structured(&name)
+    }) {
         settlement.row().model_requested = ModelName::from(name.as_ref());
     }
     Ok(model)

@@ -179,12 +179,15 @@ async fn deliver_provided(
     let ProviderAnswer { content, binder, keeper, target, attempts, .. } = answer;
     let body = match content {
         Content::Whole(decoded) => {
-            let account = Account { binder, settlement, keeper, target, status };
-            let restored = restored(engine, restoration, &decoded.body, false).await;
+            let Decoded { body, facts } = decoded;
+            let mut account = Account { binder, settlement, keeper, target, status };
+            // Who leaves while the answer is looked at has used it all the same.
+            account.take_facts(head, facts);
+            let restored = restored(engine, restoration, &body, false).await;
             let blocked = restored.as_ref().err().cloned();
             // Another answer of the model would cost as much and may be no better.
             let retried = answer.retried || blocked.is_some();
-            let settled = account.settle(head, decoded, restored, &mut headers).await;
+            let settled = account.settle(head.surface, &body, restored, &mut headers).await;
             settled.map(ReplyBody::whole).map_err(|refusal| {
                 forbidden(refused(refusal, attempts, retried), blocked.as_ref())
             })?

@@ -44,6 +44,9 @@ use crate::settlement::Settlement;
 /// others of their thread.
 const MAX_INLINE_BYTES: usize = 32 * 1024;
 
+/// So much of a key says what its value is.
+const MAX_KEY_BYTES: usize = 64;
+
 /// A request that may leave, to providers that may receive its class.
 #[derive(Debug)]
 pub(crate) struct Scrubbed {
@@ -62,6 +65,9 @@ struct Rules {
     surface: Surface,
     /// The configuration names the model.
     knows_model: bool,
+    /// The stored response that the provider goes on from; it may hold placeholders of an earlier
+    /// request, which must not be taken for this one's.
+    goes_on_from: Option<String>,
 }
 
 impl Rules {
@@ -71,6 +77,9 @@ impl Rules {
 
     /// What is in a value, its key before it.
     fn keyed(&self, key: &str, value: &str) -> Scan {
+        // Its end says what follows; all of it would be scanned again for each element of a list.
+        let key = key.get(key.ceil_char_boundary(key.len().saturating_sub(MAX_KEY_BYTES))..);
+        let key = key.unwrap_or_default();
         let mut text = String::with_capacity(key.len() + value.len() + 6);
         text.extend(["\"", key, "\": \"", value, "\""]);
         let start = key.len() + 5;
@@ -111,6 +120,7 @@ pub(crate) async fn scrub(
         policy: Arc::clone(&policy),
         key: engine.shared.guard_keys.of(&admitted.service.name),
         surface: head.surface,
+        goes_on_from: composed.previous_response_id.clone(),
         knows_model: composed.model.as_ref().is_none_or(|model| model.configured),
     };
     let guard = Arc::clone(&rules.guard);

@@ -84,7 +84,7 @@ impl PassedBody {
                     match self.restored(bytes) {
                         Ok(bytes) if bytes.is_empty() => {}
                         Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),
-                        Err(_) => return self.blocked(),
+                        Err(blocked) => return self.blocked(&blocked),
                     }
                 }
                 Poll::Ready(Some(Err(_))) => {
@@ -96,7 +96,7 @@ impl PassedBody {
                         self.close(EndReason::Complete, "ok", None);
                         self.on_disk = self.settlement.on_disk();
                     }
-                    Err(_) => return self.blocked(),
+                    Err(blocked) => return self.blocked(&blocked),
                 },
                 Poll::Pending => return self.poll_silence(cx),
             }
@@ -115,8 +115,10 @@ impl PassedBody {
         Ok(Some(restoration.text_end()?).filter(|rest| !rest.is_empty()))
     }
 
-    fn blocked(&mut self) -> Poll<Piece> {
-        self.broken(EndReason::Guard, "policy", "pii_blocked")
+    /// The rules forbid the text, or the guard itself failed on it.
+    fn blocked(&mut self, blocked: &AnswerBlocked) -> Poll<Piece> {
+        let (outcome, code) = told(blocked);
+        self.broken(EndReason::Guard, outcome, &code)
     }
 
     /// The end of the body: with power durability once the row is on disk. A body whose row
@@ -143,12 +145,7 @@ impl PassedBody {
         self.broken(EndReason::Timeout, "gateway_deadline", "deadline_exceeded")
     }
 
-    fn broken(
-        &mut self,
-        reason: EndReason,
-        outcome: &'static str,
-        code: &'static str,
-    ) -> Poll<Piece> {
+    fn broken(&mut self, reason: EndReason, outcome: &'static str, code: &str) -> Poll<Piece> {
         self.close(reason, outcome, Some(code));
         Poll::Ready(Some(Err(BodyBroken)))
     }
@@ -165,5 +162,23 @@ impl PassedBody {
         let end = AttemptEnd { reason, status: self.status, outcome, verdict };
         self.settlement.settle(end, code.map(str::to_owned));
         self.over = true;
+    }
+}
+
+/// What rows say of a text that is not given: the attempt's outcome and the code.
+fn told(blocked: &AnswerBlocked) -> (&'static str, String) {
+    let refusal = blocked.refusal();
+    (refusal.error_type(), refusal.code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_of_the_guard_is_told_from_what_it_found() {
+        let told = |found: &str| told(&AnswerBlocked { found: found.to_owned() });
+        assert_eq!(told("us_ssn=1"), ("policy", "pii_blocked".to_owned()));
+        assert_eq!(told(""), ("policy", "guard_failed".to_owned()));
     }
 }

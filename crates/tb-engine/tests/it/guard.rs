@@ -154,8 +154,81 @@ async fn words_and_ids_are_destroyed_but_never_renamed() {
         {"role": "user", "name": "jo@example.com", "content": "a@example.com"},
         {"role": "tool", "tool_call_id": "4111111111111111", "content": "x"}]});
     let sent = rig.sent(body).await;
-    assert_eq!(sent["messages"][0]["name"], "jo@example.com");
+    let name = sent["messages"][0]["name"].as_str().unwrap();
+    assert!(name.starts_with("email_") && name.len() == 32, "{name}");
     assert_eq!(sent["messages"][1]["tool_call_id"], "************1111");
+}
+
+/// What is done in each place is what is told.
+#[tokio::test]
+async fn ids_get_hashes_that_stay_the_same_and_names_of_functions_stay() {
+    let rig = Rig::start("").await;
+    let ask = |content: &str| {
+        let call = json!({"id": "jo@example.com", "type": "function",
+            "function": {"name": "ann@example.com", "arguments": "{}"}});
+        json!({"model": "m", "user": "jo@example.com", "metadata": {"user_id": "jo@example.com"},
+            "messages": [
+                {"role": "user", "name": "jo@example.com", "content": content},
+                {"role": "assistant", "tool_calls": [call]},
+                {"role": "tool", "tool_call_id": "jo@example.com", "content": "x"}]})
+    };
+    let outcome = rig.gateway.ask(Ask::on(Surface::ChatCompletions, ask("bo@example.com"))).await;
+    let sent = |at: usize| serde_json::from_str::<Value>(&rig.upstream.taken()[at]).unwrap();
+    let first = sent(0);
+    let hash = first["user"].as_str().unwrap().to_owned();
+    assert!(hash.starts_with("email_") && hash.len() == 32, "{first}");
+    assert_eq!(first["metadata"]["user_id"], hash);
+    assert_eq!(first["messages"][0]["name"], hash);
+    assert_eq!(first["messages"][1]["tool_calls"][0]["id"], hash);
+    assert_eq!(first["messages"][1]["tool_calls"][0]["function"]["name"], "ann@example.com");
+    assert_eq!(first["messages"][2]["tool_call_id"], hash);
+    let row = outcome.rows.last().unwrap();
+    let note = row.guard.as_deref().unwrap_or_default();
+    for done in ["email=1:tokenize", "email=5:hash", "email=1:report"] {
+        assert!(note.contains(done), "{note}");
+    }
+    assert_eq!(outcome.header("x-tollbar-guard"), "email=7");
+    rig.gateway.ask(Ask::on(Surface::ChatCompletions, ask("another@example.com"))).await;
+    assert_eq!(sent(0)["user"], hash);
+}
+
+#[tokio::test]
+async fn the_row_keeps_no_user_and_no_model_that_would_be_hidden() {
+    let rig = Rig::start("").await;
+    const KEY: &str = "AKIAQ3EGRTYUIOPLKJHG";
+    let user = async |user: &str, header: bool| {
+        let mut ask = Ask::whole("hi");
+        ask =
+            if header { ask.header("x-tollbar-user", user) } else { ask.with("user", json!(user)) };
+        rig.gateway.ask(ask).await.rows.last().unwrap().user.clone().unwrap()
+    };
+    for name in ["jo@example.com", KEY, "4111 1111 1111 1111"] {
+        let (by_header, by_body) = (user(name, true).await, user(name, false).await);
+        assert!(by_body.starts_with("user_") && by_body.len() == 31, "{by_body}");
+        assert_eq!(by_header, by_body);
+    }
+    assert_eq!(user("visitor-1", true).await, "visitor-1");
+    let ask = Ask::whole("hi").with("user", json!("jo@example.com")).with("model", json!("none"));
+    let refused = rig.gateway.ask(ask).await;
+    assert!(refused.rows[0].user.as_deref().unwrap().starts_with("user_"));
+    let direct = |model: String| rig.gateway.ask(Ask::whole("hi").with("model", json!(model)));
+    let secret = direct(format!("up/{KEY}")).await;
+    assert_eq!((secret.status, secret.rows[0].model_requested.as_str()), (400, "other"));
+    assert_eq!(direct("up/y".to_owned()).await.rows[0].model_requested.as_str(), "up/y");
+}
+
+#[tokio::test]
+async fn values_cut_into_three_parts_and_beside_others_are_hidden() {
+    let rig = Rig::start("").await;
+    let part = |text: &str| json!({"type": "text", "text": text, "id": "part-1"});
+    let parts = ["4111", "1111 1111", "1111", " and ", "jo@example.com 4111 1111 ", "1111 1111"];
+    let parts: Vec<Value> = parts.into_iter().map(part).collect();
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": parts}]});
+    let sent = rig.sent(body).await;
+    let texts: Vec<&str> =
+        (0..6).map(|at| sent["messages"][0]["content"][at]["text"].as_str().unwrap()).collect();
+    assert!(texts[..2].concat().chars().all(|symbol| symbol == '*' || symbol == ' '), "{texts:?}");
+    assert!(!texts[4].contains("4111") && !texts[5].contains("1111 1111"), "{texts:?}");
 }
 
 #[tokio::test]

@@ -468,13 +468,79 @@ async fn transcripts_are_judged_in_every_form() {
 #[tokio::test(start_paused = true)]
 async fn the_judge_sees_what_other_providers_see() {
     let text = "write to ann.lee@example.org about it";
-    let answers = format!("answers = {{ {text:?} = \"unsafe\", \"*\" = \"safe\" }}");
+    // It is asked without the address, and repeats the question: that is no judgement.
+    let answers = format!("answers = {{ {text:?} = \"unsafe\" }}");
     for stages in ["", "after = true"] {
-        let gateway = Gateway::start(&judged(&answers, &format!("form = \"chat\"\n{stages}")));
+        let moderation = format!("form = \"chat\"\non_failure = \"allow\"\n{stages}");
+        let gateway = Gateway::start(&judged(&answers, &moderation));
         let outcome = gateway.ask(Ask::whole(text)).await;
         assert_eq!(outcome.status, 200, "it got the address: {outcome:?}");
         assert!(outcome.text.contains("ann.lee@example.org"), "{}", outcome.text);
         let noted = outcome.rows[0].guard.as_deref().unwrap_or_default();
-        assert!(noted.starts_with("email=1:tokenize,moderation_before=passed"), "{noted}");
+        assert!(noted.starts_with("email=1:tokenize,moderation_before=failed"), "{noted}");
     }
+}
+
+const CARD: &str = "4111 1111 1111 1111";
+
+/// A judge that calls a text with a card unsafe, knows the same text without it, and nothing
+/// else; and a model that writes one.
+fn of_cards(moderation: &str) -> String {
+    let said = format!("the card is {CARD}");
+    let hidden = "the card is **** **** **** 1111";
+    let judge = format!("answers = {{ {said:?} = \"unsafe\", {hidden:?} = \"safe\" }}");
+    let config = judged(&judge, &format!("form = \"chat\"\n{moderation}"));
+    config.replacen(
+        "[providers.a]\n    dialect = \"simulated\"",
+        &format!("[providers.a]\ndialect = \"simulated\"\nanswers = {{ \"*\" = {said:?} }}"),
+        1,
+    )
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_judge_of_answers_sees_nothing_that_must_not_leave() {
+    let gateway = Gateway::start(&of_cards(AFTER));
+    for ask in [Ask::whole("hello"), Ask::stream("hello")] {
+        let outcome = gateway.ask(ask).await;
+        assert_eq!(outcome.status, 200, "the judge got the card: {outcome:?}");
+    }
+    assert_eq!(counted(&gateway, "after", "passed"), 2);
+    let open = format!("{AFTER}\n[guard.actions]\ncredit_card = \"allow\"");
+    let gateway = Gateway::start(&of_cards(&open));
+    let outcome = gateway.ask(Ask::whole("hello")).await;
+    assert_eq!(refused(&outcome), BLOCKED, "it may see it here");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_answer_goes_to_the_judge_without_what_must_not_leave() {
+    let config = |moderation: &str| {
+        of_cards(moderation)
+            .replace("[models.judge]", "cache = { mode = \"on\", ttl = \"1h\" }\n[models.judge]")
+    };
+    let gateway = Gateway::start(&config("before = false"));
+    for ask in [Ask::whole("hello"), Ask::stream("hello")] {
+        gateway.apply(&config("before = false"));
+        assert_eq!(gateway.ask(ask.clone()).await.status, 200);
+        gateway.apply(&config(AFTER));
+        let outcome = gateway.ask(ask).await;
+        assert_eq!((outcome.status, outcome.header("x-tollbar-cache")), (200, "hit"));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_answer_holds_raises_the_class_of_its_judgement() {
+    let config = |moderation: &str| {
+        of_cards(moderation).replacen(
+            "[providers.guard]",
+            "[providers.guard]\ndata_classes = [\"internal\"]",
+            1,
+        )
+    };
+    let gateway = Gateway::start(&config(AFTER));
+    assert_eq!(gateway.ask(Ask::whole("hello")).await.status, 200);
+    let raised = format!("{AFTER}\n[guard.data_classes]\ncredit_card = \"personal\"");
+    let gateway = Gateway::start(&config(&raised));
+    assert_eq!(refused(&gateway.ask(Ask::whole("hello")).await), UNAVAILABLE);
+    let [call] = calls(&gateway).try_into().unwrap();
+    assert_eq!(call.error_code.as_deref(), Some("no_eligible_provider"));
 }

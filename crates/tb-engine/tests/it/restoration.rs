@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use tb_core::{EndReason, Surface};
 
-use crate::gateway::{Ask, Gateway, Outcome};
+use crate::gateway::{Ask, Gateway, Outcome, ms};
 
 const SSN: &str = "536-90-4399";
 
@@ -231,4 +231,40 @@ async fn numbers_of_a_responses_stream_go_on_without_a_gap() {
     let first = numbers[0];
     let count = u64::try_from(numbers.len()).unwrap();
     assert_eq!(numbers, (first..first + count).collect::<Vec<u64>>());
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_leaves_while_a_long_answer_is_looked_at_pays_for_it() {
+    let text = "some words of an answer. ".repeat(2_000);
+    let config = saying(&text, "[guard]\nanswers = { us_ssn = \"redact\" }");
+    let config = config.replacen("\"simulated\"", "\"simulated\"\nlatency = \"1s\"", 1);
+    let gateway = Gateway::start(&config);
+    // The answer comes in the moment in which the client goes: another thread looks at it then.
+    let rows = gateway.leave(Ask::whole("hello"), ms(1_000)).await;
+    let [row] = rows.as_slice() else { panic!("{rows:?}") };
+    assert_eq!((row.status, row.end_reason), (200, EndReason::ClientGone));
+    assert!(row.tokens.output() > 1_000, "{row:?}");
+    assert_eq!(row.usage_source, tb_core::UsageSource::Provider);
+}
+
+#[tokio::test(start_paused = true)]
+async fn kinds_of_other_services_are_not_looked_for_in_answers() {
+    let config = |users: &str| {
+        let more = format!(
+            "[guard]\nanswers = {{ badge = \"redact\" }}\n\
+             [[guard.detectors]]\ntype = \"badge\"\npatterns = [\"BADGE-[0-9]{{4}}\"]\n{users}\n\
+             [services.default]\npurposes = [\"general\"]\nmodels = [\"m\"]\n\
+             [services.other]\npurposes = [\"general\"]\nmodels = [\"m\"]\n"
+        );
+        saying("it is BADGE-1234", &more)
+    };
+    for (users, want) in [
+        ("services = [\"other\"]", "it is BADGE-1234"),
+        ("services = [\"default\", \"other\"]", "it is [BADGE]"),
+    ] {
+        let gateway = Gateway::start(&config(users));
+        for ask in both("hello") {
+            assert_eq!(content(&gateway.ask(ask).await), want, "{users}");
+        }
+    }
 }

@@ -252,6 +252,7 @@ fn leaves_placeholders_code_and_sentences_alone() {
         "pass: &str",
         "let token = parser.next_token();",
         "commit 447fc348a09a09436e9cbb542eddd00c1d3de355",
+        "ton rôle d’esclave sera peut-\\u00eatre différent",
         "a compass, a secretary, a monkey: 12345678",
         "postgres://user:password@localhost/db",
         "key: 1ed72462-ed89-a2cc-5246-5cfb1939e0f8",

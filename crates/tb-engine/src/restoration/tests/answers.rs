@@ -254,3 +254,80 @@ proptest! {
         prop_assert_eq!(streamed(&mut looking(&rules), &text, size).unwrap(), want);
     }
 }
+
+#[test]
+fn the_odds_of_tokens_are_left_out_where_something_may_be_hidden() {
+    let odds = json!({"content": [{"token": SSN, "bytes": [53], "top_logprobs": []}]});
+    let list = json!([{"token": SSN, "logprob": -0.1}]);
+    let part = json!({"type": "output_text", "text": "x", "logprobs": list});
+    let item = json!({"type": "message", "content": [part]});
+    let chat = json!({"choices": [{"index": 0, "message": {"content": "x"}, "logprobs": odds}]});
+    let cases = [
+        (Surface::ChatCompletions, chat, "/choices/0/logprobs", Value::Null),
+        (
+            Surface::Completions,
+            json!({"choices": [{"text": "x", "logprobs": {"tokens": [SSN]}}]}),
+            "/choices/0/logprobs",
+            Value::Null,
+        ),
+        (
+            Surface::Responses,
+            json!({"object": "response", "output": [item]}),
+            "/output/0/content/0/logprobs",
+            json!([]),
+        ),
+        (
+            Surface::AudioTranscriptions,
+            json!({"text": "x", "logprobs": list}),
+            "/logprobs",
+            json!([]),
+        ),
+    ];
+    for (surface, body, place, without) in cases {
+        let given = |action| {
+            let rules = guarded(&[(Kind::CREDIT_CARD, action)], false);
+            let mut restoration = Restoration::of(&rules, surface).unwrap();
+            let given = restoration.whole(Bytes::from(body.to_string())).unwrap();
+            serde_json::from_slice::<Value>(&given).unwrap()
+        };
+        for action in [Action::Mask, Action::Redact, Action::Block] {
+            assert_eq!(given(action).pointer(place), Some(&without), "{surface:?}");
+        }
+        assert_eq!(given(Action::Report), body, "{surface:?}");
+    }
+}
+
+#[test]
+fn the_odds_of_pieces_are_left_out_too() {
+    let list = json!([{"token": SSN, "logprob": -0.1}]);
+    let part = json!({"type": "output_text", "text": "x", "logprobs": list});
+    let item = json!({"type": "message", "content": [part]});
+    let named = |kind: &'static str, mut data: Value| {
+        data["type"] = json!(kind);
+        SseEvent::named(kind, Bytes::from(data.to_string()))
+    };
+    let chunk = json!({"choices": [{"index": 0, "delta": {"content": "x"},
+        "logprobs": {"content": [{"token": SSN}]}}]});
+    let streams = [
+        (Surface::ChatCompletions, vec![SseEvent::data(Bytes::from(chunk.to_string()))]),
+        (
+            Surface::Responses,
+            vec![
+                named("response.output_text.delta", json!({"delta": "x", "logprobs": list})),
+                named("response.output_text.done", json!({"text": "x", "logprobs": list})),
+                named("response.content_part.done", json!({"part": part})),
+                named("response.output_item.done", json!({"item": item})),
+                named("response.completed", json!({"response": {"output": [item]}})),
+            ],
+        ),
+    ];
+    for (surface, events) in streams {
+        let rules = guarded(&[(Kind::CREDIT_CARD, Action::Redact)], false);
+        let mut restoration = Restoration::of(&rules, surface).unwrap();
+        let given = pass(&mut restoration, events).unwrap();
+        for event in &given {
+            let text = parsed(event).to_string();
+            assert!(!text.contains(SSN), "{text}");
+        }
+    }
+}

@@ -93,3 +93,20 @@ fn held_text_goes_out_before_the_block_ends() {
     assert_eq!((deltas, kinds.len()), (2, 7));
     assert_eq!(sums(&given).of("0"), "mail <EMAIL_7f3a_");
 }
+
+#[test]
+fn deltas_that_are_not_known_are_put_together_too() {
+    let delta = |text: &str| {
+        let data = serde_json::json!({"type": "content_block_delta", "index": 2,
+            "delta": {"type": "summary_delta", "summary": text}});
+        SseEvent::named("content_block_delta", Bytes::from(data.to_string()))
+    };
+    let text = "to <EMAIL_7f3a_1> or <EMAIL";
+    let mut events: Vec<SseEvent> = pieces(text, 3).iter().map(|it| delta(it)).collect();
+    let stop = r#"{"type":"content_block_stop","index":2}"#;
+    events.push(SseEvent::named("content_block_stop", Bytes::from(stop)));
+    let given = pass(&mut restoration(Surface::Messages), events).unwrap();
+    let summary =
+        |event: &SseEvent| Some(parsed(event).pointer("/delta/summary")?.as_str()?.to_owned());
+    assert_eq!(given.iter().filter_map(summary).collect::<String>(), restored(text));
+}

@@ -255,3 +255,63 @@ fn counts_what_was_restored() {
     let tally = restoration.take_tally();
     assert_eq!((tally.restored, tally.unknown), (1, 1));
 }
+
+/// The texts at this place in all chunks.
+fn at(events: &[SseEvent], place: &str) -> String {
+    let chunks = events.iter().filter(|event| *event.data != *b"[DONE]").map(parsed);
+    chunks.filter_map(|chunk| Some(chunk.pointer(place)?.as_str()?.to_owned())).collect()
+}
+
+#[test]
+fn texts_in_places_that_are_not_known_are_put_together_by_their_path() {
+    type Delta = fn(&str) -> Value;
+    let deltas: [(Delta, &str); 4] = [
+        (
+            |text| json!({"reasoning_details": [{"type": "reasoning.text", "index": 0, "text": text}]}),
+            "/choices/0/delta/reasoning_details/0/text",
+        ),
+        (
+            |text| json!({"content": [{"type": "text", "text": text}]}),
+            "/choices/0/delta/content/0/text",
+        ),
+        (
+            |text| json!({"content": [{"type": "thinking", "thinking": [{"type": "text", "text": text}]}]}),
+            "/choices/0/delta/content/0/thinking/0/text",
+        ),
+        (|text| json!({"thoughts": text}), "/choices/0/delta/thoughts"),
+    ];
+    let text = "to <EMAIL_7f3a_1>, or to <EMAIL_7f3a_4>; <EMAIL";
+    for (delta, place) in deltas {
+        for size in [1, 5, 100] {
+            let mut events: Vec<SseEvent> =
+                pieces(text, size).iter().map(|it| chunk(0, &delta(it), &Value::Null)).collect();
+            events.extend([chunk(0, &json!({}), &json!("stop")), done()]);
+            let given = pass(&mut restoration(Surface::ChatCompletions), events.clone()).unwrap();
+            assert_eq!(at(&given, place), restored(text), "{place} {size}");
+            let rules = guarded(&[(tb_guard::Kind::US_SSN, tb_guard::Action::Redact)], false);
+            let mut looking = Restoration::of(&rules, Surface::ChatCompletions).unwrap();
+            let given = pass(&mut looking, events).unwrap();
+            assert_eq!(at(&given, place), restored(text), "{place} {size}");
+            let kept = "/choices/0/delta/reasoning_details/0/type";
+            let is_told = |event: &SseEvent| {
+                *event.data == *b"[DONE]"
+                    || parsed(event).pointer(place).is_none()
+                    || !place.contains("details")
+                    || parsed(event).pointer(kept) == Some(&json!("reasoning.text"))
+            };
+            assert!(given.iter().all(is_told), "{place}");
+        }
+    }
+}
+
+#[test]
+fn words_of_the_protocol_are_never_held_back() {
+    let rules = guarded(&[(tb_guard::Kind::US_SSN, tb_guard::Action::Redact)], false);
+    let mut looking = Restoration::of(&rules, Surface::ChatCompletions).unwrap();
+    let call = json!({"index": 0, "id": "c", "type": "function",
+        "function": {"name": "f", "arguments": ""}});
+    let first = chunk(0, &json!({"role": "assistant", "tool_calls": [call]}), &Value::Null);
+    let mut out = Vec::new();
+    looking.event(first.clone(), &mut out).unwrap();
+    assert_eq!(parsed(&out[0]), parsed(&first));
+}

@@ -1,13 +1,15 @@
 //! Whole answers: restored, settled, kept.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue};
+use tb_config::OnTrouble;
 use tb_core::breaker::Verdict;
 use tb_core::{EndReason, Surface};
-use tb_providers::{AnswerFacts, Decoded};
+use tb_providers::AnswerFacts;
 
 use super::headers::cost_header;
 use super::origin;
@@ -35,18 +37,31 @@ pub(super) async fn restored(
     let Some(mut restoration) = restoration else { return Ok(body.clone()) };
     let shared: Arc<Shared> = Arc::clone(&engine.shared);
     let is_long = body.len() > LONG_BYTES && restoration.looks();
-    let body = body.clone();
+    let on_error = restoration.on_error();
+    let whole = body.clone();
     let restore = move || {
-        let outcome =
-            if is_stream { restoration.kept_stream(&body) } else { restoration.whole(body) };
+        // Nothing of what it may have left half done is used again.
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            if is_stream { restoration.kept_stream(&whole) } else { restoration.whole(whole) }
+        }));
         restoration.take_tally().count(&shared.metrics);
-        outcome
+        outcome.ok()
     };
-    if !is_long {
-        return restore();
+    let outcome = if is_long {
+        engine.shared.tasks.spawn_blocking(restore).await.ok().flatten()
+    } else {
+        restore()
+    };
+    outcome.unwrap_or_else(|| failed(on_error, body))
+}
+
+/// What becomes of an answer where looking at it or restoring it failed.
+fn failed(on_error: OnTrouble, body: &Bytes) -> Result<Bytes, AnswerBlocked> {
+    tracing::error!("the guard failed on an answer");
+    match on_error {
+        OnTrouble::Block => Err(AnswerBlocked { found: String::new() }),
+        OnTrouble::Allow => Ok(body.clone()),
     }
-    let task = engine.shared.tasks.spawn_blocking(restore);
-    task.await.unwrap_or(Err(AnswerBlocked { found: String::new() }))
 }
 
 /// The end of an attempt whose answer the rules forbid: the provider did what it was asked.
@@ -69,16 +84,14 @@ impl Account {
     /// Settles a whole answer and completes its headers; gives the body.
     pub(super) async fn settle(
         mut self,
-        head: &RequestHead,
-        decoded: Decoded,
+        surface: Surface,
+        body: &Bytes,
         restored: Result<Bytes, AnswerBlocked>,
         headers: &mut HeaderMap,
     ) -> Result<Bytes, Refusal> {
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        let Decoded { body, facts } = decoded;
-        self.take_facts(head, facts);
-        let terminal = match head.surface {
-            Surface::Responses => of_response(&body),
+        let terminal = match surface {
+            Surface::Responses => of_response(body),
             _ => Terminal::Complete,
         };
         let refusal = restored.as_ref().err().map(AnswerBlocked::refusal);
@@ -90,7 +103,7 @@ impl Account {
         }
         let restored = restored.map_err(|blocked| blocked.refusal())?;
         if matches!(terminal, Terminal::Complete) && self.keeper.keeps() {
-            self.keep(&body, headers);
+            self.keep(body, headers);
         }
         if let Some(served) = self.settlement.served_model()
             && let Ok(value) = HeaderValue::from_str(served)
@@ -103,7 +116,8 @@ impl Account {
         Ok(restored)
     }
 
-    fn take_facts(&mut self, head: &RequestHead, facts: AnswerFacts) {
+    /// Takes over what the answer tells of what it used and of where it is stored.
+    pub(super) fn take_facts(&mut self, head: &RequestHead, facts: AnswerFacts) {
         if let (Some(binder), Some(id)) = (&self.binder, &facts.response_id) {
             binder.bind(id, &mut self.settlement);
         }
@@ -142,5 +156,18 @@ impl Account {
         if self.keeper.note().stored {
             self.keeper.note().write(headers);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_that_cannot_be_looked_at_follows_the_policy() {
+        let body = Bytes::from_static(b"{}");
+        let blocked = failed(OnTrouble::Block, &body).unwrap_err();
+        assert_eq!(blocked.refusal().code(), "guard_failed");
+        assert_eq!(failed(OnTrouble::Allow, &body), Ok(body));
     }
 }

@@ -13,6 +13,8 @@ pub(super) struct Item {
     /// What it says, where its bytes do not say it as they are written.
     pub(super) decoded: Option<String>,
     pub(super) holds: Holds,
+    /// Others refer to it: what would get a placeholder gets a hash.
+    pub(super) hashes: bool,
 }
 
 /// How a text is written where it lies.
@@ -57,7 +59,7 @@ pub(super) struct Tree {
 impl Item {
     /// A text whose bytes say it as they are written.
     pub(super) fn new(range: Range<usize>, writing: Writing, holds: Holds) -> Self {
-        Self { range, writing, decoded: None, holds }
+        Self { range, writing, decoded: None, holds, hashes: false }
     }
 
     /// The findings of a plain text.

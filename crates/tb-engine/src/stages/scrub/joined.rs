@@ -1,9 +1,11 @@
 //! Values that are cut into neighbouring texts: the ends are looked at together.
 
+use std::ops::Range;
+
 use tb_api::json::Step;
 use tb_guard::Finding;
 
-use super::item::Item;
+use super::item::{Holds, Item};
 
 /// So much of each of two neighbours is looked at, in bytes; no value that is looked for without
 /// its context is longer.
@@ -13,32 +15,37 @@ const NEAR_BYTES: usize = 24;
 /// A word over the border that has neither digit nor `@` is worth a look from this length on.
 const LEAST_WORD_BYTES: usize = 20;
 
-/// The text before the present one.
+/// The texts before the present one, as far as a value may reach.
 #[derive(Default)]
 pub(super) struct Neighbour<'d> {
     path: Vec<Step<'d>>,
     tail: String,
-    /// Its length in bytes, and its number among the items.
-    length: usize,
-    item: usize,
+    /// What the tail is made of, in order.
+    pieces: Vec<Piece>,
     is_set: bool,
 }
 
-/// Two ends that belong together.
+/// The end of one text.
+#[derive(Clone, Copy)]
+struct Piece {
+    /// Its number among the items.
+    item: usize,
+    /// Where it begins in that text, and how long it is, in bytes.
+    start: usize,
+    length: usize,
+}
+
+/// Ends that belong together.
 pub(super) struct Border {
     /// The ends, one behind the other.
     pub(super) text: String,
-    /// Where the second one begins.
-    pub(super) at: usize,
-    /// Where the first one begins in its own text, whose number among the items this is.
-    pub(super) tail_start: usize,
-    pub(super) item: usize,
-    /// Where the first text ends.
-    pub(super) length: usize,
+    /// Where the present text begins.
+    at: usize,
+    pieces: Vec<Piece>,
 }
 
 impl<'d> Neighbour<'d> {
-    /// The border with the text before, where there may be a value over it.
+    /// The border with the texts before, where there may be a value over it.
     pub(super) fn border(&self, path: &[Step<'d>], text: &str) -> Option<Border> {
         if !self.is_set || !are_neighbours(&self.path, path) {
             return None;
@@ -47,26 +54,70 @@ impl<'d> Neighbour<'d> {
         if !may_hold(&self.tail, head) {
             return None;
         }
-        let (at, length) = (self.tail.len(), self.length);
-        let text = [&self.tail, head].concat();
-        Some(Border { text, at, tail_start: length - at, item: self.item, length })
+        let (at, pieces) = (self.tail.len(), self.pieces.clone());
+        Some(Border { text: [&self.tail, head].concat(), at, pieces })
     }
 
-    /// The present text is the next one's neighbour.
+    /// The present text is the next one's neighbour; what came before a short one is too.
     pub(super) fn set(&mut self, path: &[Step<'d>], text: &str, item: usize) {
+        if !self.is_set || !are_neighbours(&self.path, path) {
+            self.tail.clear();
+            self.pieces.clear();
+        }
         self.is_set = path.iter().any(|step| matches!(step, Step::Index(_)));
         if self.is_set {
             self.path.clear();
             self.path.extend_from_slice(path);
-            self.tail.clear();
-            self.tail.push_str(end(text, REACH_BYTES));
-            (self.length, self.item) = (text.len(), item);
+            let own = end(text, REACH_BYTES);
+            let before = self.tail.len() - end(&self.tail, REACH_BYTES - own.len()).len();
+            self.drop_first(before);
+            self.tail.push_str(own);
+            self.pieces.push(Piece { item, start: text.len() - own.len(), length: own.len() });
         }
     }
 
-    /// The next text has no neighbour.
-    pub(super) fn forget(&mut self) {
-        self.is_set = false;
+    fn drop_first(&mut self, bytes: usize) {
+        self.tail.drain(..bytes);
+        let mut left = bytes;
+        self.pieces.retain_mut(|piece| {
+            let dropped = left.min(piece.length);
+            left -= dropped;
+            (piece.start, piece.length) = (piece.start + dropped, piece.length - dropped);
+            piece.length > 0
+        });
+    }
+}
+
+impl Border {
+    /// Whether a finding lies over the border and is more than what was found on one side of it.
+    /// What goes on with nothing but letters is the next word.
+    pub(super) fn is_new(&self, found: &Finding, text: &str, items: &[Item]) -> bool {
+        if found.start >= self.at || found.end <= self.at {
+            return false;
+        }
+        let of = |item: Option<&Item>| match item.map(|item| &item.holds) {
+            Some(Holds::Text { findings, .. }) => findings.clone(),
+            _ => Vec::new(),
+        };
+        let is_word = |range: Range<usize>| {
+            self.text.get(range).is_some_and(|more| more.chars().all(char::is_alphabetic))
+        };
+        let before = self.pieces.last().is_some_and(|piece| {
+            let (begin, end) = (self.at - piece.length, piece.start + piece.length);
+            of(items.get(piece.item)).iter().filter(|one| one.end >= end).any(|one| {
+                let start = (begin + one.start).saturating_sub(piece.start);
+                found.start > start
+                    || (found.start == start
+                        && found.kind == one.kind
+                        && is_word(self.at..found.end))
+            })
+        });
+        let behind = of(items.last()).iter().filter(|one| one.start == 0).any(|one| {
+            let end = self.at + one.end.min(text.len());
+            found.end < end
+                || (found.end == end && found.kind == one.kind && is_word(found.start..self.at))
+        });
+        !before && !behind
     }
 }
 
@@ -113,21 +164,26 @@ fn end(text: &str, bytes: usize) -> &str {
     text.get(start..).unwrap_or_default()
 }
 
-/// Hides in both texts what was found over their border.
-pub(super) fn split(border: &Border, found: Vec<Finding>, items: &mut [Item]) {
+/// Hides in all texts what was found over their borders.
+pub(super) fn split(border: &Border, found: &[Finding], items: &mut [Item]) {
     for finding in found {
-        let mut left = finding.clone();
-        (left.start, left.end) = (border.tail_start + finding.start, border.length);
-        let mut right = finding;
-        (right.start, right.end) = (0, right.end - border.at);
-        add(items.get_mut(border.item), left);
-        add(items.last_mut(), right);
+        let mut at = 0;
+        for piece in &border.pieces {
+            let start = finding.start.max(at);
+            let end = finding.end.min(at + piece.length);
+            if start < end {
+                let range = piece.start + start - at..piece.start + end - at;
+                add(items.get_mut(piece.item), finding, range);
+            }
+            at += piece.length;
+        }
+        add(items.last_mut(), finding, 0..finding.end - border.at);
     }
 }
 
-fn add(item: Option<&mut Item>, finding: Finding) {
+fn add(item: Option<&mut Item>, finding: &Finding, range: Range<usize>) {
     if let Some(findings) = item.and_then(Item::findings) {
-        findings.push(finding);
+        findings.push(Finding { start: range.start, end: range.end, ..finding.clone() });
         findings.sort_by_key(|finding| finding.start);
     }
 }

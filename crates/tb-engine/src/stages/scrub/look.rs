@@ -13,7 +13,7 @@ use super::Rules;
 use super::attached::{self, Payload};
 use super::item::{Holds, Item, Tree, Writing};
 use super::joined::{Neighbour, split};
-use super::place::{Ground, Place, is_known_key, is_word_of_api, shown};
+use super::place::{Ground, Hiding, Place, is_known_key, is_word_of_api, shown};
 use super::refused::Ended;
 use super::speakers::Speakers;
 use super::tally::{Tallies, list_of};
@@ -137,7 +137,9 @@ impl<'r> Look<'r> {
             self.model(&leaf.text);
             return;
         }
-        if matches!(place, Place::Exact | Place::Setting) && is_word_of_api(&leaf.text) {
+        if matches!(place, Place::Exact | Place::Name | Place::Setting)
+            && is_word_of_api(&leaf.text)
+        {
             return;
         }
         let is_outside = walk.is_outside.unwrap_or_else(|| self.speakers.is_outside(leaf.path));
@@ -149,10 +151,14 @@ impl<'r> Look<'r> {
         let way = || shown(leaf.path, walk.ground);
         let Some((holds, text)) = self.text(&leaf.text, manner, &way) else { return };
         let writing = Writing::Json(LeafKind::String);
-        walk.items.push(Item::new(leaf.range.clone(), writing, holds));
-        match text {
-            Some(text) if place == Place::Text => self.join(leaf.path, &text, walk),
-            _ => walk.neighbour.forget(),
+        let hashes = place.hiding() == Hiding::Hash;
+        let item = Item { hashes, ..Item::new(leaf.range.clone(), writing, holds) };
+        walk.items.push(item);
+        // Words and ids between two texts do not part them.
+        if let Some(text) = text
+            && place == Place::Text
+        {
+            self.join(leaf.path, &text, walk);
         }
     }
 
@@ -165,21 +171,28 @@ impl<'r> Look<'r> {
         way: &dyn Fn() -> String,
     ) -> Option<(Holds, Option<Cow<'t, str>>)> {
         if manner.nesting < MAX_NESTING
-            && !matches!(manner.place, Place::Exact | Place::Setting)
+            && !matches!(manner.place, Place::Exact | Place::Name | Place::Setting)
             && let Some(tree) = self.nested(text, manner)
         {
             return Some((Holds::Json(Box::new(tree)), None));
         }
         match attached::payload(text, manner.is_attachment) {
             Payload::None => {}
-            Payload::Unreadable { head } => {
+            Payload::Unreadable { head, is_known } => {
                 self.attachments += 1;
-                let begin = text.get(..head).unwrap_or_default();
-                let findings = self.judged(begin, self.rules.structured(begin), true);
+                // Letters and digits that only might be an attachment are text like others.
+                let begin = if is_known { text.get(..head).unwrap_or_default() } else { text };
+                let mut scan = self.rules.structured(begin);
+                scan.is_opaque &= is_known;
+                let findings = self.judged(begin, scan, manner.place.hiding());
                 return Some((Holds::Text { findings, is_cleaned: false }, None));
             }
-            Payload::Text { head, decoded } => {
-                let (cleaned, is_cleaned) = self.cleaned(&decoded, way)?;
+            Payload::Text { head, decoded, is_exact } => {
+                let (cleaned, is_cleaned) = if is_exact {
+                    self.cleaned(&decoded, way)?
+                } else {
+                    (Cow::Borrowed(decoded.as_str()), false)
+                };
                 let findings = self.found(&cleaned, manner);
                 return Some((Holds::Encoded { head, findings, is_cleaned }, None));
             }
@@ -223,7 +236,7 @@ impl<'r> Look<'r> {
     }
 
     /// What is in a plain text.
-    fn found(&mut self, text: &str, manner: Manner<'_>) -> Vec<Finding> {
+    pub(super) fn found(&mut self, text: &str, manner: Manner<'_>) -> Vec<Finding> {
         let policy = &self.rules.policy;
         if !policy.keywords.lists.is_empty() {
             for (list, count) in policy.keywords.keywords.find(text) {
@@ -243,17 +256,18 @@ impl<'r> Look<'r> {
         {
             self.tallies.injections += 1;
         }
+        let hiding = manner.place.hiding();
         match manner.place {
-            Place::Text => self.judged(text, self.rules.guard.scan(text), false),
-            Place::Setting => self.judged(text, self.rules.structured(text), false),
-            Place::Exact | Place::Model => self.judged(text, self.rules.structured(text), true),
-            Place::Keyed(key) => self.judged(text, self.rules.keyed(key, text), false),
+            Place::Text | Place::Who => self.judged(text, self.rules.guard.scan(text), hiding),
+            Place::Setting | Place::Exact | Place::Name | Place::Model => {
+                self.judged(text, self.rules.structured(text), hiding)
+            }
+            Place::Keyed(key) => self.judged(text, self.rules.keyed(key, text), hiding),
         }
     }
 
-    /// Counts what was found and keeps what is to be hidden. Where a text is `exact` only that
-    /// which cannot come back is.
-    fn judged(&mut self, text: &str, scan: Scan, exact: bool) -> Vec<Finding> {
+    /// Counts what was found with what is done, and keeps what is to be hidden.
+    fn judged(&mut self, text: &str, scan: Scan, hiding: Hiding) -> Vec<Finding> {
         let rules = self.rules;
         self.tallies.opaque += u64::from(scan.is_opaque);
         let mut findings = scan.findings;
@@ -261,17 +275,13 @@ impl<'r> Look<'r> {
             if rules.policy.not_ours.contains(&finding.kind) {
                 return false;
             }
-            let action = rules.policy.actions.of(&finding.kind);
+            let action = hiding.action(rules.policy.actions.of(&finding.kind));
             self.tallies.note(&finding.kind, action);
             self.is_blocked |= action == Action::Block;
-            let hides = match action {
-                Action::Allow | Action::Report => false,
-                Action::Tokenize => !exact,
-                Action::Mask | Action::Redact | Action::Hash | Action::Block => true,
-            };
-            if hides && action == Action::Tokenize && self.tag.is_none() {
+            let hides = !matches!(action, Action::Allow | Action::Report);
+            if action == Action::Tokenize && self.tag.is_none() {
                 let value = text.get(finding.start..finding.end).unwrap_or_default();
-                self.tag = Some(tag(&rules.key, finding.kind.as_str(), value));
+                self.tag = Some(tag(rules, finding.kind.as_str(), value));
             }
             hides
         });
@@ -285,20 +295,10 @@ impl<'r> Look<'r> {
             && let Some(border) = walk.neighbour.border(path, text)
         {
             let mut scan = self.rules.structured(&border.text);
-            let last = walk.items.len().saturating_sub(1);
-            let ends_with = |item: usize, at: usize| {
-                let findings = match walk.items.get(item).map(|item| &item.holds) {
-                    Some(Holds::Text { findings, .. }) => findings.as_slice(),
-                    _ => &[],
-                };
-                findings.iter().any(|one| one.start <= at && at <= one.end)
-            };
-            // What is whole on one side goes on by accident.
-            let is_whole = ends_with(border.item, border.length) || ends_with(last, 0);
             scan.is_opaque = false;
-            scan.findings.retain(|one| one.start < border.at && border.at < one.end && !is_whole);
-            let found = self.judged(&border.text, scan, false);
-            split(&border, found, &mut walk.items);
+            scan.findings.retain(|one| border.is_new(one, text, &walk.items));
+            let found = self.judged(&border.text, scan, Hiding::Placeholder);
+            split(&border, &found, &mut walk.items);
         }
         walk.neighbour.set(path, text, walk.items.len().saturating_sub(1));
     }
@@ -312,12 +312,21 @@ impl<'r> Look<'r> {
         if digits < LEAST_KEYED_DIGITS {
             return;
         }
-        let scan = match Place::of(leaf.path, walk.ground) {
-            Place::Keyed(key) => self.rules.keyed(key, &leaf.text),
-            _ if digits >= LEAST_DIGITS => self.rules.structured(&leaf.text),
+        let plain = plain_digits(&leaf.text);
+        let text = plain.as_deref().unwrap_or(&leaf.text);
+        let mut scan = match Place::of(leaf.path, walk.ground) {
+            Place::Keyed(key) => self.rules.keyed(key, text),
+            _ if digits >= LEAST_DIGITS => self.rules.structured(text),
             _ => return,
         };
-        let findings = self.judged(&leaf.text, scan, false);
+        if plain.is_some() {
+            // What is found in another writing of the number is all of it.
+            scan.findings.truncate(1);
+            for one in &mut scan.findings {
+                (one.start, one.end, one.is_encoded) = (0, leaf.text.len(), true);
+            }
+        }
+        let findings = self.judged(&leaf.text, scan, Hiding::Placeholder);
         if !findings.is_empty() {
             let writing = Writing::Json(LeafKind::Number);
             let holds = Holds::Text { findings, is_cleaned: false };
@@ -342,7 +351,7 @@ impl<'r> Look<'r> {
         }
         let (text, way) = (leaf.text.as_ref(), || shown(leaf.path, walk.ground));
         let Some((cleaned, is_cleaned)) = self.cleaned(text, &way) else { return };
-        let (place, nesting) = (Place::Exact, walk.nesting);
+        let (place, nesting) = (Place::Name, walk.nesting);
         let manner = Manner { place, nesting, is_outside: false, is_attachment: false };
         let findings = self.found(&cleaned, manner);
         if is_cleaned || !findings.is_empty() {
@@ -355,7 +364,7 @@ impl<'r> Look<'r> {
     /// The name of a model cannot be changed. One that the configuration knows holds nothing.
     pub(super) fn model(&mut self, name: &str) {
         if self.rules.policy.enabled && !self.rules.knows_model {
-            let findings = self.judged(name, self.rules.structured(name), true);
+            let findings = self.judged(name, self.rules.structured(name), Hiding::Hash);
             if !findings.is_empty() {
                 let types = findings.iter().map(|one| (one.kind.to_string(), 1_u64.into()));
                 self.ended = Some(Ended::found_in("the name of the model", types.collect()));
@@ -374,13 +383,49 @@ impl<'r> Look<'r> {
     }
 }
 
-/// The tag of a vault: the same for the same first value, and unguessable without the key.
-fn tag(key: &[u8; 32], kind: &str, value: &str) -> u64 {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+/// The tag of a vault: the same for the same first value after the same stored response, and unguessable without the key.
+fn tag(rules: &Rules, kind: &str, value: &str) -> u64 {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, &rules.key);
+    let memory = rules.goes_on_from.as_deref().unwrap_or_default();
     let mut context = hmac::Context::with_key(&key);
-    for part in ["tag", "\0", kind, "\0", value] {
+    for part in ["tag", "\0", memory, "\0", kind, "\0", value] {
         context.update(part.as_bytes());
     }
     let signed = context.sign();
     signed.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
+}
+
+/// A number without exponent and fraction: the digits that it means before the point. Nothing
+/// where it is written so already, or has more digits than any identifier.
+fn plain_digits(number: &str) -> Option<String> {
+    const MOST_DIGITS: usize = 64;
+    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
+        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
+        None => (number, 0),
+    };
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let whole = whole.trim_start_matches('-');
+    if fraction.is_empty() && exponent == 0 {
+        return None;
+    }
+    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
+    let length = usize::try_from(point).ok().filter(|length| *length <= MOST_DIGITS)?;
+    let digits: String =
+        whole.chars().chain(fraction.chars()).chain(std::iter::repeat('0')).take(length).collect();
+    Some(digits.trim_start_matches('0').to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::plain_digits;
+
+    #[test]
+    fn every_writing_of_a_number_gives_its_digits() {
+        for number in ["4.1e2", "410.0", "-4.1E+2", "0.41e3", "4100e-1", "410.00"] {
+            assert_eq!(plain_digits(number).as_deref(), Some("410"), "{number}");
+        }
+        for number in ["410", "-410", "4.1e99999", "4.1e-9", "1e9223372036854775807"] {
+            assert_eq!(plain_digits(number), None, "{number}");
+        }
+    }
 }

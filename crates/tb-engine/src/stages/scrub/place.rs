@@ -2,6 +2,7 @@
 //! something of the caller's whose key says what it is.
 
 use tb_api::json::Step;
+use tb_guard::Action;
 
 /// What the members of an object are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,13 +24,49 @@ pub(super) enum Place<'p> {
     Setting,
     /// A word or an id that others refer to: it may be destroyed, but not become something else.
     Exact,
+    /// The same for names of functions and of properties, and for what only the provider reads:
+    /// what could come back stays.
+    Name,
+    /// Who is behind the request: the same from request to request.
+    Who,
     /// The value of a key of the caller's.
     Keyed(&'p str),
     /// The name of the model.
     Model,
 }
 
+/// What is done where a placeholder would stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hiding {
+    /// It stands there.
+    Placeholder,
+    /// The tenant's hash does.
+    Hash,
+    /// Nothing is hidden, and that is reported.
+    Nothing,
+}
+
+impl Hiding {
+    /// What is really done where the rules ask for `action`.
+    pub(super) const fn action(self, action: Action) -> Action {
+        match (self, action) {
+            (Self::Hash, Action::Tokenize) => Action::Hash,
+            (Self::Nothing, Action::Tokenize) => Action::Report,
+            _ => action,
+        }
+    }
+}
+
 impl<'p> Place<'p> {
+    /// What is done in such a place.
+    pub(super) const fn hiding(self) -> Hiding {
+        match self {
+            Self::Text | Self::Setting | Self::Keyed(_) => Hiding::Placeholder,
+            Self::Exact | Self::Who | Self::Model => Hiding::Hash,
+            Self::Name => Hiding::Nothing,
+        }
+    }
+
     /// The place at the end of a path that begins on `ground`.
     pub(super) fn of(path: &'p [Step<'_>], ground: Ground) -> Self {
         let mut ground = ground;
@@ -45,13 +82,16 @@ impl<'p> Place<'p> {
         let Some((depth, key)) = last else { return Place::Text };
         match ground {
             Ground::Api if key == "model" && depth == 0 => Place::Model,
+            Ground::Api if is_of_who(key) && depth == 0 => Place::Who,
             Ground::Api => match meaning(key) {
                 Meaning::Text => Place::Text,
                 Meaning::Setting => Place::Setting,
+                Meaning::Exact if is_kept(path, key) => Place::Name,
                 Meaning::Exact => Place::Exact,
                 Meaning::Schema | Meaning::Free => Place::Keyed(key),
             },
-            Ground::Schema if is_of_schema(key) => Place::Exact,
+            Ground::Schema if is_of_schema(key) => Place::Name,
+            Ground::Free if is_user_id(path) => Place::Who,
             Ground::Schema | Ground::Free if is_prose(key) => Place::Text,
             Ground::Schema | Ground::Free => Place::Keyed(key),
         }
@@ -62,6 +102,7 @@ impl<'p> Place<'p> {
         let name = name.strip_suffix("[]").unwrap_or(name);
         match meaning(name) {
             _ if name == "model" => Place::Model,
+            _ if is_of_who(name) => Place::Who,
             Meaning::Text => Place::Text,
             Meaning::Setting => Place::Setting,
             Meaning::Exact => Place::Exact,
@@ -75,7 +116,9 @@ pub(super) fn is_known_key(path: &[Step<'_>], ground: Ground) -> bool {
     const OPEN: [&str; 6] =
         ["metadata", "arguments", "parameters", "input_schema", "schema", "variables"];
     match Place::of(path, ground) {
-        Place::Model | Place::Exact | Place::Setting | Place::Text => true,
+        Place::Model | Place::Exact | Place::Name | Place::Who | Place::Setting | Place::Text => {
+            true
+        }
         Place::Keyed(key) => OPEN.contains(&key),
     }
 }
@@ -163,6 +206,25 @@ fn is_of_names(key: &str) -> bool {
         | "model" | "name" | "object" | "previous_response_id" | "response_id" | "role"
         | "server_label" | "signature" | "status" | "tool_call_id" | "tool_use_id" | "type"
     )
+}
+
+/// Members of a request that say who is behind it.
+fn is_of_who(key: &str) -> bool {
+    matches!(key, "user" | "safety_identifier" | "prompt_cache_key")
+}
+
+/// The only member of `metadata` that has a meaning of its own.
+fn is_user_id(path: &[Step<'_>]) -> bool {
+    matches!(path, [Step::Key(outer), Step::Key(key)] if outer == "metadata" && key == "user_id")
+}
+
+/// Of the ids, names and types those that say nothing once they are changed: names of functions,
+/// of files' schemas and the like, while the names of messages say who speaks.
+fn is_kept(path: &[Step<'_>], key: &str) -> bool {
+    match key {
+        "name" => !matches!(path, [Step::Key(turns), Step::Index(_), _] if turns == "messages"),
+        _ => matches!(key, "signature" | "encrypted_content"),
+    }
 }
 
 /// The keywords of a schema whose values name types and properties.
@@ -285,15 +347,20 @@ mod tests {
             ("messages.0.role", Place::Exact),
             ("reasoning.effort", Place::Setting),
             ("messages.0.tool_calls.0.function.arguments", Place::Text),
-            ("messages.0.tool_calls.0.function.name", Place::Exact),
+            ("messages.0.tool_calls.0.function.name", Place::Name),
+            ("messages.0.name", Place::Exact),
+            ("messages.0.tool_call_id", Place::Exact),
+            ("user", Place::Who),
+            ("metadata.user_id", Place::Who),
+            ("x.metadata.user_id", Place::Keyed("user_id")),
             ("messages.0.content.0.input.name", Place::Keyed("name")),
             ("messages.0.content.0.input.list.0.type", Place::Keyed("type")),
             ("input.0.content", Place::Text),
-            ("input.0.name", Place::Exact),
+            ("input.0.name", Place::Name),
             ("metadata.password", Place::Keyed("password")),
             ("metadata.model", Place::Keyed("model")),
             ("tools.0.function.parameters.properties.ssn.description", Place::Text),
-            ("tools.0.function.parameters.properties.ssn.type", Place::Exact),
+            ("tools.0.function.parameters.properties.ssn.type", Place::Name),
             ("tools.0.function.parameters.properties.ssn.default", Place::Keyed("default")),
             ("prompt.variables.name", Place::Keyed("name")),
             ("unknown", Place::Keyed("unknown")),

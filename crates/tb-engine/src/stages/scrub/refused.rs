@@ -24,9 +24,10 @@ impl Ended {
 
     /// Kinds were found that the rules block.
     pub(super) fn found(tallies: &Tallies) -> Self {
-        let blocked = tallies.found.iter().filter(|(_, tally)| tally.action == Action::Block);
+        let counts = tallies.found.iter().map(|(kind, tally)| (kind, tally.of(Action::Block)));
+        let blocked = counts.filter(|(_, count)| *count > 0);
         let types: Map<String, Value> =
-            blocked.map(|(kind, tally)| (kind.to_string(), tally.count.into())).collect();
+            blocked.map(|(kind, count)| (kind.to_string(), count.into())).collect();
         let names: Vec<&str> = types.keys().map(String::as_str).collect();
         let message = format!(
             "The rules of this service forbid to send what was found here ({}).",

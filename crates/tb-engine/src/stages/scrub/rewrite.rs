@@ -1,17 +1,19 @@
 //! The second step: what was found is hidden, and only those leaves change.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ops::Range;
 
 use memchr::memmem;
+use ring::hmac;
 use tb_api::json::{Kind, LeafKind, Value, write_string};
 use tb_api::multipart::file_name_text;
-use tb_guard::{Finding, Vault};
+use tb_guard::{Actions, Finding, Vault};
 
 use super::Rules;
 use super::attached::{Payload, encode, payload};
 use super::item::{Holds, Item, Tree, Writing};
+use super::place::Hiding;
 
 /// Writes texts anew.
 pub(super) struct Rewrite<'r> {
@@ -19,14 +21,14 @@ pub(super) struct Rewrite<'r> {
     pub(super) vault: Vault,
     /// Some value gets a placeholder: look-alikes must be escaped everywhere.
     pub(super) has_placeholders: bool,
-    /// Keys that were written anew.
-    keys: HashSet<String>,
+    /// Keys that were written anew, by document and text: what they begin with, and how many.
+    keys: HashMap<(usize, String), (String, u64)>,
 }
 
 impl<'r> Rewrite<'r> {
     pub(super) fn new(rules: &'r Rules, tag: Option<u64>) -> Self {
         let vault = Vault::new(tag.unwrap_or(0), &rules.key);
-        Self { rules, vault, has_placeholders: tag.is_some(), keys: HashSet::new() }
+        Self { rules, vault, has_placeholders: tag.is_some(), keys: HashMap::new() }
     }
 
     /// What is to be written in the place of the items that change.
@@ -35,6 +37,9 @@ impl<'r> Rewrite<'r> {
         for item in items {
             let Some(text) = original(bytes, item) else { continue };
             let changed = match &item.holds {
+                Holds::Text { findings, is_cleaned } if item.hashes => {
+                    self.hashed(&text, findings, *is_cleaned)
+                }
                 Holds::Text { findings, is_cleaned } => self.text(&text, findings, *is_cleaned),
                 Holds::Json(tree) => self.tree(tree),
                 Holds::Encoded { head, findings, is_cleaned } => {
@@ -48,7 +53,26 @@ impl<'r> Rewrite<'r> {
         splices
     }
 
+    /// The text with hashes in the place of placeholders.
+    fn hashed(&mut self, text: &str, findings: &[Finding], is_cleaned: bool) -> Option<String> {
+        let mut actions = self.rules.policy.actions.clone();
+        for Finding { kind, .. } in findings {
+            let action = Hiding::Hash.action(actions.of(kind));
+            actions.by_kind.insert(kind.clone(), action);
+        }
+        self.rewritten(text, findings, (is_cleaned, &actions))
+    }
+
     fn text(&mut self, text: &str, findings: &[Finding], is_cleaned: bool) -> Option<String> {
+        self.rewritten(text, findings, (is_cleaned, &self.rules.policy.actions))
+    }
+
+    fn rewritten(
+        &mut self,
+        text: &str,
+        findings: &[Finding],
+        (is_cleaned, actions): (bool, &Actions),
+    ) -> Option<String> {
         if findings.is_empty() && !is_cleaned && !(self.has_placeholders && may_look_alike(text)) {
             return None;
         }
@@ -60,7 +84,7 @@ impl<'r> Rewrite<'r> {
         let hidden = if findings.is_empty() && !self.has_placeholders {
             cleaned.into_owned()
         } else {
-            self.rules.policy.actions.hide(&cleaned, findings, &mut self.vault).text
+            actions.hide(&cleaned, findings, &mut self.vault).text
         };
         (hidden != text).then_some(hidden)
     }
@@ -95,17 +119,29 @@ impl<'r> Rewrite<'r> {
         }
     }
 
-    /// A key that no other key of the document is.
+    /// A key that no other key of the document is. The document is searched once for each text:
+    /// where a key could begin like it, the tenant's mark makes it another one.
     fn key(&mut self, text: &str, bytes: &[u8]) -> String {
-        let mut key = quoted(text);
-        let mut number = 1;
-        while self.keys.contains(&key) || memmem::find(bytes, key.as_bytes()).is_some() {
-            number += 1;
-            key = quoted(&format!("{text}_{number}"));
-        }
-        self.keys.insert(key.clone());
-        key
+        let place = (bytes.as_ptr().addr(), text.to_owned());
+        let key = &self.rules.key;
+        let (base, count) = self.keys.entry(place).or_insert_with(|| {
+            let beginning = quoted(text);
+            let beginning = beginning.strip_suffix('"').unwrap_or_default();
+            let is_free = memmem::find(bytes, beginning.as_bytes()).is_none();
+            let base =
+                if is_free { text.to_owned() } else { format!("{text}_{}", mark(key, bytes)) };
+            (base, 0)
+        });
+        *count += 1;
+        if *count == 1 { quoted(base) } else { quoted(&format!("{base}_{count}")) }
     }
+}
+
+/// What nobody can have written into a document beforehand.
+fn mark(key: &[u8; 32], bytes: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    let signed = hmac::sign(&key, bytes);
+    signed.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// The text of an item as it was.

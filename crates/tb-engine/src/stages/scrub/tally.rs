@@ -38,9 +38,9 @@ impl Tallies {
             return;
         }
         match self.found.get_mut(kind) {
-            Some(tally) => tally.count += 1,
+            Some(tally) => tally.add(action),
             None => {
-                self.found.insert(kind.clone(), Tally { action, count: 1 });
+                self.found.insert(kind.clone(), Tally { actions: vec![(action, 1)] });
             }
         }
     }
@@ -73,7 +73,9 @@ impl Tallies {
             let _ = write!(note, "{name}={count}:{what}");
         };
         for (kind, tally) in &self.found {
-            add(format_args!("{kind}"), tally.count, word(tally.action));
+            for (action, count) in &tally.actions {
+                add(format_args!("{kind}"), *count, word(*action));
+            }
         }
         for (list, count) in &self.keywords {
             let (name, reaction) = list_of(policy, *list);
@@ -96,9 +98,11 @@ impl Tallies {
     /// the guard, never from a caller.
     pub(super) fn count(&self, policy: &GuardPolicy, placeholders: usize, metrics: &Metrics) {
         for (kind, tally) in &self.found {
-            let labels =
-                vec![("type", kind.to_string()), ("action", word(tally.action).to_owned())];
-            metrics.guard_findings.get_or_create(&labels).inc_by(tally.count);
+            for (action, count) in &tally.actions {
+                let action = word(*action).to_owned();
+                let labels = vec![("type", kind.to_string()), ("action", action)];
+                metrics.guard_findings.get_or_create(&labels).inc_by(*count);
+            }
         }
         let signal = |signal: String, reaction: &str, count: u64| {
             let labels = vec![("signal", signal), ("reaction", reaction.to_owned())];

@@ -164,6 +164,44 @@ async fn text_in_base64_is_hidden_inside_and_stays_base64() {
     assert!(decoded.starts_with("name,mail\nx,<EMAIL_"), "{decoded}");
 }
 
+#[tokio::test]
+async fn attached_texts_with_odd_bytes_are_hidden_too() {
+    use base64::Engine as _;
+    let standard = base64::engine::general_purpose::STANDARD;
+    let rig = Rig::start("").await;
+    let line = format!("user {MAIL} paid with {CARD}, {KEY}\n").repeat(20);
+    let coloured = format!("\x1b[31mERROR\x1b[0m \x01 {line}").into_bytes();
+    let latin = [b"BM Jos\xE9 ".as_slice(), line.as_bytes()].concat();
+    let wide: Vec<u8> = line.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    for bytes in [coloured, latin, wide] {
+        let url = format!("data:text/plain;base64,{}", standard.encode(&bytes));
+        let body = json!({"model": "m", "messages": [{"role": "user", "content": [
+            {"type": "file", "file": {"filename": "a.log", "file_data": url}}]}]});
+        let sent = rig.sent(body).await;
+        let file = sent["messages"][0]["content"][0]["file"]["file_data"].as_str().unwrap();
+        let coded = file.strip_prefix("data:text/plain;base64,").unwrap();
+        let decoded = String::from_utf8(standard.decode(coded).unwrap()).unwrap();
+        assert!(is_clean(&decoded) && decoded.contains("paid with"), "{decoded}");
+        let parts: &[(&str, &[u8])] =
+            &[("name=\"model\"", b"m"), ("name=\"file\"; filename=\"a.log\"", &bytes)];
+        let _ = rig.gateway.ask(form_ask(Surface::AudioTranscriptions, parts)).await;
+        let sent = rig.upstream.taken().remove(0);
+        assert!(is_clean(&sent) && sent.contains("paid with"), "{sent}");
+    }
+}
+
+/// Letters and blanks are no base64.
+#[tokio::test]
+async fn prose_where_attachments_stand_is_looked_at() {
+    let rig = Rig::start("").await;
+    let prose = format!("here is what you asked for and the key of mine is {KEY} as told ");
+    let body = json!({"model": "m", "messages": [{"role": "user", "content": [
+        {"type": "file", "file": {"file_data": prose.repeat(30)}},
+        {"type": "file", "file": {"file_data": format!("{}/{KEY}/{}", "x".repeat(700), "y".repeat(700))}}]}]});
+    let sent = rig.sent(body).await.to_string();
+    assert!(is_clean(&sent), "{sent}");
+}
+
 /// A JSON value with texts out of `texts` at any depth.
 fn bodies() -> impl Strategy<Value = Value> {
     let texts = prop_oneof![

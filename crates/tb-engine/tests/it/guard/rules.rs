@@ -86,6 +86,21 @@ async fn limits_name_what_was_used() {
 }
 
 #[tokio::test]
+async fn each_field_of_a_form_counts_against_the_limit() {
+    let rig = Rig::start("[guard]\nlimits = { characters = 100 }").await;
+    let part = |name: &str, text: &str| {
+        format!("--b\r\ncontent-disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+    };
+    let (short, long) = (part("keywords[]", "a"), part("keywords[]", &"a".repeat(200)));
+    let body = [part("model", "m"), short, long, "--b--\r\n".to_owned()].concat();
+    let ask = Ask::raw(Surface::AudioTranscriptions, body)
+        .header("content-type", "multipart/form-data; boundary=b");
+    let outcome = rig.gateway.ask(ask).await;
+    refused(&outcome, "input_too_long");
+    assert_eq!(outcome.told["used"], 202);
+}
+
+#[tokio::test]
 async fn characters_that_nobody_sees_are_stripped_or_refused() {
     let rig = Rig::start("[guard]\ncharacters = { tags = \"strip\", bidi = \"reject\" }").await;
     let sent = rig.sent(chat("a\u{e0041}b")).await;

@@ -15,8 +15,9 @@ pub(super) const SSN: &str = "512-84-7391";
 pub(super) const SECRET: &str = concat!("sk_live", "_51QzxCanaryH3x9Kd2Lm7Pq4Rt8Vw");
 pub(super) const PROJECT: &str = "qzxprojectalder";
 
-/// Whom the spend is accounted to: kept as it was said, so it is nothing to be hidden.
-const USER: &str = "visitor-1";
+/// Whom the spend is accounted to: kept as a hash.
+const USER: &str =
+    concat!("margaret.qzx@canary-mail.org sk_live", "_51QzxCanaryH3x9Kd2Lm7Pq4Rt8Vw");
 
 /// One request, and what is expected of its answer.
 pub(super) struct Case {
@@ -187,6 +188,9 @@ pub(super) fn refused() -> Vec<TestRequest> {
         requests.push(question("echo", false).header(name, SECRET));
     }
     requests.push(question(SECRET, false));
+    requests.push(question(&format!("fake/{SECRET}"), false).header("x-tollbar-user", USER));
+    requests
+        .push(question("echo", false).header("x-tollbar-user", MAIL).header("openai-beta", SECRET));
     requests.push(TestRequest::form(
         "/v1/audio/transcriptions",
         "multipart/form-data; boundary=b",
