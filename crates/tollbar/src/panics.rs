@@ -68,7 +68,7 @@ mod tests {
         let _ours = std::panic::take_hook();
         assert!(ended.is_err());
         let told = told.lock().unwrap().join("\n");
-        assert!(told.contains("panics.rs:") && told.contains(THREAD), "{told}");
+        assert!(told.contains(".rs:") && told.contains(THREAD), "{told}");
         assert!(!told.contains("jane"), "{told}");
     }
 }
