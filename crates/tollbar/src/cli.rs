@@ -215,7 +215,7 @@ pub(crate) struct GuardTest {
     /// One {"text": ...} a line, one answer a line
     #[arg(long)]
     pub(crate) jsonl: bool,
-    /// Under the rules of this service [default: those of [guard]]
+    /// Under the rules of this service [default: those of `[guard]`]
     #[arg(long, value_name = "NAME")]
     pub(crate) service: Option<String>,
     /// Measure: one {"text": ..., "spans": [{"start", "end", "type"}]} a line, in code points; `-`

@@ -96,7 +96,7 @@ impl<'r> Look<'r> {
         if self.is_blocked {
             return Err(Ended::found(&self.tallies));
         }
-        if self.tallies.opaque > 0 && policy.opaque == OnTrouble::Block {
+        if policy.enabled && self.tallies.opaque > 0 && policy.opaque == OnTrouble::Block {
             return Err(Ended::opaque());
         }
         let blocked = |list: &&usize| list_of(policy, **list).1 == Reaction::Block;
