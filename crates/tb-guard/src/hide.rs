@@ -28,6 +28,22 @@ pub enum Action {
     Block,
 }
 
+impl Action {
+    /// The word for it in the configuration, rows, metrics and commands.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Report => "report",
+            Self::Mask => "mask",
+            Self::Redact => "redact",
+            Self::Tokenize => "tokenize",
+            Self::Hash => "hash",
+            Self::Block => "block",
+        }
+    }
+}
+
 /// The action of each kind.
 #[derive(Debug, Clone, Default)]
 pub struct Actions {

@@ -15,7 +15,7 @@ use tb_guard::{Action, Actions, Finding, Kind, RestoreState, Vault};
 use super::AnswerBlocked;
 use super::exempt;
 use super::odds;
-use super::tally::{Tally, word};
+use super::tally::Tally;
 use crate::guarded::Guarded;
 
 /// What is written in the place of which bytes of a document.
@@ -197,7 +197,7 @@ impl Rules {
 
     fn count(&mut self, kind: &Kind, action: Action) {
         if !self.is_repeated {
-            *self.tally.found.entry((kind.clone(), word(action))).or_default() += 1;
+            *self.tally.found.entry((kind.clone(), action.as_str())).or_default() += 1;
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tb_guard::{Action, Kind};
+use tb_guard::Kind;
 
 use crate::metrics::Metrics;
 
@@ -31,18 +31,5 @@ impl Tally {
                 metrics.placeholders.get_or_create(&labels).inc_by(count);
             }
         }
-    }
-}
-
-/// The word for an action in metrics.
-pub(super) const fn word(action: Action) -> &'static str {
-    match action {
-        Action::Allow => "allow",
-        Action::Report => "report",
-        Action::Mask => "mask",
-        Action::Redact => "redact",
-        Action::Tokenize => "tokenize",
-        Action::Hash => "hash",
-        Action::Block => "block",
     }
 }

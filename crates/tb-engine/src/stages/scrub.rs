@@ -71,6 +71,11 @@ struct Rules {
 }
 
 impl Rules {
+    /// Whether anything is looked for at all.
+    fn looks(&self) -> bool {
+        self.policy.enabled || !self.policy.keywords.lists.is_empty()
+    }
+
     fn structured(&self, text: &str) -> Scan {
         self.guard.scan_structured(text)
     }
@@ -131,7 +136,7 @@ pub(crate) async fn scrub(
         composed.input_tokens,
     )?;
     let headers = heads::forwarded(&head.headers);
-    let done = if composed.body.bytes() <= MAX_INLINE_BYTES {
+    let done = if !rules.looks() || composed.body.bytes() <= MAX_INLINE_BYTES {
         caught(|| run(&rules, &composed.body, &headers))
     } else {
         let body = composed.body.clone();
@@ -178,8 +183,8 @@ fn failed(policy: &GuardPolicy) -> Done {
 /// Looks at a request and hides what must not leave.
 fn run(rules: &Rules, body: &Body, headers: &[(HeaderName, String)]) -> Done {
     let speakers = match body {
-        Body::Json(document) => Speakers::of(rules.surface, document),
-        Body::Empty | Body::Form(..) => Speakers::default(),
+        Body::Json(document) if rules.looks() => Speakers::of(rules.surface, document),
+        Body::Json(_) | Body::Empty | Body::Form(..) => Speakers::default(),
     };
     let mut look = Look::new(rules, speakers);
     let outcome = look_and_hide(rules, body, headers, &mut look);
@@ -196,11 +201,12 @@ fn look_and_hide(
     headers: &[(HeaderName, String)],
     look: &mut Look<'_>,
 ) -> Result<(Vault, Option<Body>), Ended> {
+    if !rules.looks() {
+        return Ok((Vault::new(0, &rules.key), None));
+    }
     let policy = &rules.policy;
     if policy.enabled {
         heads::check(rules, headers)?;
-    } else if policy.keywords.lists.is_empty() {
-        return Ok((Vault::new(0, &rules.key), None));
     }
     let items = match body {
         Body::Empty => Vec::new(),

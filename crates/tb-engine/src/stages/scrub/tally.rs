@@ -74,7 +74,7 @@ impl Tallies {
         };
         for (kind, tally) in &self.found {
             for (action, count) in &tally.actions {
-                add(format_args!("{kind}"), *count, word(*action));
+                add(format_args!("{kind}"), *count, action.as_str());
             }
         }
         for (list, count) in &self.keywords {
@@ -99,7 +99,7 @@ impl Tallies {
     pub(super) fn count(&self, policy: &GuardPolicy, placeholders: usize, metrics: &Metrics) {
         for (kind, tally) in &self.found {
             for (action, count) in &tally.actions {
-                let action = word(*action).to_owned();
+                let action = action.as_str().to_owned();
                 let labels = vec![("type", kind.to_string()), ("action", action)];
                 metrics.guard_findings.get_or_create(&labels).inc_by(*count);
             }
@@ -134,18 +134,6 @@ impl Tallies {
 pub(super) fn list_of(policy: &GuardPolicy, list: usize) -> (&str, Reaction) {
     let list = policy.keywords.lists.get(list);
     list.map_or(("other", Reaction::Report), |(name, reaction)| (name.as_str(), *reaction))
-}
-
-const fn word(action: Action) -> &'static str {
-    match action {
-        Action::Allow => "allow",
-        Action::Report => "report",
-        Action::Mask => "mask",
-        Action::Redact => "redact",
-        Action::Tokenize => "tokenize",
-        Action::Hash => "hash",
-        Action::Block => "block",
-    }
 }
 
 const fn reaction_word(reaction: Reaction) -> &'static str {

@@ -211,22 +211,10 @@ fn described((finding, place, action): &(Finding, Place, Action)) -> Value {
         "byte_start": finding.start,
         "byte_end": finding.end,
         "score": rounded(finding.score),
-        "action": word(*action),
+        "action": action.as_str(),
     })
 }
 
 fn rounded(score: f32) -> f64 {
     (f64::from(score) * 1_000.0).round() / 1_000.0
-}
-
-const fn word(action: Action) -> &'static str {
-    match action {
-        Action::Allow => "allow",
-        Action::Report => "report",
-        Action::Mask => "mask",
-        Action::Redact => "redact",
-        Action::Tokenize => "tokenize",
-        Action::Hash => "hash",
-        Action::Block => "block",
-    }
 }
