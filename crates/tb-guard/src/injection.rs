@@ -7,6 +7,7 @@
 
 mod clause;
 mod phrases;
+mod spaced;
 mod surroundings;
 mod words;
 
@@ -15,7 +16,7 @@ use std::collections::BTreeMap;
 use self::clause::Clause;
 use self::words::{Role, WORDS};
 use crate::keywords::is_whole_word;
-use crate::{Characters, Handling};
+use crate::{Characters, Handling, view};
 
 /// What speaks for an injection.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -151,6 +152,7 @@ pub fn injection(text: &str) -> Injection {
     let mut weights = Weights::default();
     let cleaned = SEEN.clean(text);
     weigh(&cleaned.text, &mut weights);
+    disguised(text, &cleaned.text, &mut weights);
     if cleaned.counts.tags >= LEAST_TAGS {
         weights.add(Signal::HiddenText, 60);
         let tags = text.chars().filter(|symbol| ('\u{E0020}'..='\u{E007E}').contains(symbol));
@@ -158,6 +160,26 @@ pub fn injection(text: &str) -> Injection {
         weigh(&hidden.collect::<String>(), &mut weights);
     }
     weights.injection()
+}
+
+/// Looks at the text through what disguises words: other forms and scripts, letters set apart,
+/// encodings.
+fn disguised(text: &str, cleaned: &str, weights: &mut Weights) {
+    let normal = view::normal(text);
+    if normal != cleaned {
+        weigh(&normal, weights);
+    }
+    let ascii = view::without_look_alikes(&normal);
+    if let Some(ascii) = &ascii {
+        weigh(ascii, weights);
+    }
+    let joined = spaced::joined(ascii.as_deref().unwrap_or(&normal));
+    if !joined.is_empty() {
+        weigh(&joined, weights);
+    }
+    for decoded in view::decoded(text) {
+        weigh(&decoded, weights);
+    }
 }
 
 fn weigh(text: &str, weights: &mut Weights) {

@@ -1,7 +1,11 @@
-//! The keyword filter: whole words and phrases, without regard to case. It knows no meaning and
-//! says so by its name.
+//! The keyword filter: whole words and phrases, without regard to case, to what parts the words of
+//! a phrase, and to how the letters are disguised. It knows no meaning and says so by its name.
+
+use std::borrow::Cow;
 
 use aho_corasick::{AhoCorasick, AhoCorasickBuilder};
+
+use crate::view;
 
 /// The most bytes of one list's words.
 const LIST_BYTES: usize = 8 << 20;
@@ -35,11 +39,16 @@ impl Keywords {
         let (mut words, mut list_of) = (Vec::new(), Vec::new());
         for (index, list) in lists.iter().enumerate() {
             let bytes: usize = list.words.iter().map(String::len).sum();
-            let has_empty = list.words.iter().any(|word| word.trim().is_empty());
-            if list.words.is_empty() || has_empty || bytes > LIST_BYTES {
+            if list.words.is_empty() || bytes > LIST_BYTES {
                 return Err(index);
             }
-            words.extend(list.words.iter().map(|word| word.trim().to_lowercase()));
+            for word in &list.words {
+                let word = folded(word).trim().to_lowercase();
+                if word.is_empty() {
+                    return Err(index);
+                }
+                words.push(word);
+            }
             list_of.resize(words.len(), index);
         }
         if words.is_empty() {
@@ -55,9 +64,19 @@ impl Keywords {
     #[must_use]
     pub fn find(&self, text: &str) -> Vec<(usize, u64)> {
         let Some(words) = &self.words else { return Vec::new() };
-        // The automaton folds ASCII by itself; other letters take a copy.
-        let folded = (!text.is_ascii()).then(|| text.to_lowercase());
-        let text = folded.as_deref().unwrap_or(text);
+        let text = folded(text);
+        let mut counts = self.count(words, &text);
+        // Words of other scripts are looked for as they are, too.
+        if let Some(text) = view::without_look_alikes(&text) {
+            for (count, other) in counts.iter_mut().zip(self.count(words, &text)) {
+                *count = other.max(*count);
+            }
+        }
+        counts.into_iter().enumerate().filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// How many words of each list a folded text has.
+    fn count(&self, words: &AhoCorasick, text: &str) -> Vec<u64> {
         // By list: how many words, and where the last one ended.
         let mut counts = vec![(0_u64, 0_usize); self.lists];
         for found in words.find_overlapping_iter(text) {
@@ -67,9 +86,33 @@ impl Keywords {
                 (*count, *end) = (*count + 1, found.end());
             }
         }
-        let counts = counts.into_iter().map(|(count, _)| count).enumerate();
-        counts.filter(|(_, count)| *count > 0).collect()
+        counts.into_iter().map(|(count, _)| count).collect()
     }
+}
+
+/// A text as words are looked for in it: normal, in lower case where it is not ASCII (the
+/// automaton folds ASCII by itself), with one blank for any number of blanks and line breaks.
+fn folded(text: &str) -> Cow<'_, str> {
+    let mut text = view::normal(text);
+    if !text.is_ascii() {
+        text = Cow::Owned(text.to_lowercase());
+    }
+    let is_blank = |byte: u8| byte.is_ascii_whitespace() || byte == 0x0B;
+    let blanks = text.bytes().zip(text.bytes().skip(1).chain([b'x']));
+    let mut odd = blanks.map(|(one, next)| is_blank(one) && (one != b' ' || is_blank(next)));
+    if !odd.any(|is_odd| is_odd) {
+        return text;
+    }
+    let mut out = String::with_capacity(text.len());
+    for symbol in text.chars() {
+        let is_blank = u8::try_from(symbol).is_ok_and(is_blank);
+        if !is_blank {
+            out.push(symbol);
+        } else if !out.ends_with(' ') {
+            out.push(' ');
+        }
+    }
+    Cow::Owned(out)
 }
 
 /// Whether no word goes on over either end of a place, which lies on characters. Scripts that

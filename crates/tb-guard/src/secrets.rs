@@ -4,23 +4,32 @@
 //! hits a small matcher looks around, never further than a fixed distance. So a text is read
 //! once, and hostile texts cost a fixed factor more.
 
+mod beyond;
 mod block;
 mod budget;
 mod checksum;
 mod class;
 mod command;
 mod credentials;
+mod cue;
+mod cut;
+mod disguised;
 mod formats;
+mod generic;
 mod header;
 mod hit;
 mod jwt;
 mod keyword;
+mod list;
 mod marked;
 mod nearby;
+mod passphrase;
 mod password;
+mod pin;
 mod placeholder;
 mod prose;
 mod randomness;
+mod record;
 mod setting;
 mod token;
 mod url;
@@ -49,6 +58,8 @@ static RULES: LazyLock<Rules> = LazyLock::new(Rules::compile);
 /// Compiles the rules, if they are not yet.
 pub(crate) fn warm() {
     LazyLock::force(&RULES);
+    disguised::warm();
+    passphrase::warm();
     password::warm();
     randomness::warm();
 }
@@ -70,6 +81,8 @@ struct Rules {
 #[derive(Clone, Copy)]
 enum Trigger {
     Format(&'static Format),
+    /// The prefix with the backslashes of markdown.
+    Escaped(&'static Format),
     Marked(&'static Marked),
     Vendor(&'static Vendor),
     Command(&'static Command),
@@ -78,7 +91,10 @@ enum Trigger {
 
 impl Rules {
     fn compile() -> Self {
-        let rules: Vec<(&str, Trigger)> = formats::all()
+        let escaped = formats::all().filter(|format| format.prefix.contains('_'));
+        let escaped = escaped
+            .map(|format| (with_backslashes(format.prefix).into(), Trigger::Escaped(format)));
+        let rules: Vec<(Cow<'_, str>, Trigger)> = formats::all()
             .map(|format| (format.prefix, Trigger::Format(format)))
             .chain(marked::MARKED.iter().map(|marked| (marked.mark, Trigger::Marked(marked))))
             .chain(vendor::VENDORS.iter().map(|vendor| (vendor.name, Trigger::Vendor(vendor))))
@@ -86,11 +102,13 @@ impl Rules {
             .chain(
                 keyword::KEYWORDS.iter().map(|(word, keyword)| (*word, Trigger::Keyword(*keyword))),
             )
+            .map(|(pattern, trigger)| (Cow::Borrowed(pattern), trigger))
+            .chain(escaped)
             .collect();
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
             .kind(Some(AhoCorasickKind::DFA))
-            .build(rules.iter().map(|(pattern, _)| pattern))
+            .build(rules.iter().map(|(pattern, _)| pattern.as_bytes()))
             .ok();
         Self { automaton, triggers: rules.into_iter().map(|(_, trigger)| trigger).collect() }
     }
@@ -103,6 +121,9 @@ impl Rules {
                 scan.look(*trigger, found.start(), found.end());
             }
         }
+        if !text.is_ascii() {
+            scan.disguised();
+        }
         hit::settle(&mut scan.hits);
         out.extend(scan.hits.iter().map(|hit| Found {
             kind: Kind::SECRET,
@@ -114,6 +135,10 @@ impl Rules {
     }
 }
 
+fn with_backslashes(prefix: &str) -> String {
+    prefix.replace('_', "\\_")
+}
+
 /// One text.
 struct Scan<'t> {
     text: &'t str,
@@ -122,10 +147,14 @@ struct Scan<'t> {
     covered: usize,
     /// Ids of a cloud were looked around up to here.
     nearby: usize,
+    /// Lists were read up to here.
+    listed: usize,
     /// How often tokens, settings and sentences may still be read around here.
     tokens: Budget,
     settings: Budget,
     sentences: Budget,
+    /// How often what is cut may still be put together around here.
+    cuts: Budget,
 }
 
 impl<'t> Scan<'t> {
@@ -135,25 +164,19 @@ impl<'t> Scan<'t> {
             hits: Vec::new(),
             covered: 0,
             nearby: 0,
+            listed: 0,
             tokens: Budget::new(16),
             settings: Budget::new(10),
             sentences: Budget::new(6),
+            cuts: Budget::new(3),
         }
     }
 
     fn look(&mut self, trigger: Trigger, start: usize, end: usize) {
         let bytes = self.text.as_bytes();
         match trigger {
-            Trigger::Format(format) => {
-                if !token::begins(bytes, start, format) || !self.tokens.allows(start) {
-                    return;
-                }
-                let hit = token::find(bytes, start, format);
-                if let Some(hit) = hit.filter(|_| format.rule.starts_with("aws_")) {
-                    self.nearby = nearby::secret_keys(bytes, hit, self.nearby, &mut self.hits);
-                }
-                self.hits.extend(hit);
-            }
+            Trigger::Format(format) => self.token(format, start),
+            Trigger::Escaped(format) => self.escaped(format, start),
             Trigger::Marked(marked) => self.hits.extend(marked::find(bytes, end, marked)),
             Trigger::Vendor(vendor) => self.hits.extend(vendor::find(bytes, end, vendor)),
             Trigger::Command(command) => self.hits.extend(command::find(self.text, end, command)),
@@ -161,10 +184,43 @@ impl<'t> Scan<'t> {
         }
     }
 
+    fn token(&mut self, format: &'static Format, start: usize) {
+        let bytes = self.text.as_bytes();
+        if !token::begins(bytes, start, format) || !self.tokens.allows(start) {
+            return;
+        }
+        let mut hit = token::find(bytes, start, format);
+        if token::may_be_cut(bytes, start, format, hit) && self.cuts.allows(start) {
+            let find = |joined: &[u8]| token::find_joined(joined, format);
+            hit = cut::find(bytes, start, token::LONGEST, hit, find).or(hit);
+        }
+        if let Some(hit) = hit.filter(|_| format.rule.starts_with("aws_")) {
+            self.nearby = nearby::secret_keys(bytes, hit, self.nearby, &mut self.hits);
+        }
+        self.hits.extend(hit);
+    }
+
+    fn escaped(&mut self, format: &'static Format, start: usize) {
+        let bytes = self.text.as_bytes();
+        if token::is_boundary(bytes, start, format) && self.cuts.allows(start) {
+            let find = |joined: &[u8]| token::find_joined(joined, format);
+            self.hits.extend(cut::find(bytes, start, token::LONGEST, None, find));
+        }
+    }
+
+    /// Looks behind cues in letters of other scripts, which the automaton does not know.
+    fn disguised(&mut self) {
+        (self.settings, self.sentences) = (Budget::new(10), Budget::new(6));
+        disguised::each(self.text, |keyword, start, end| self.keyword(keyword, start, end));
+    }
+
     fn keyword(&mut self, keyword: Keyword, start: usize, end: usize) {
         let (text, bytes) = (self.text, self.text.as_bytes());
         match keyword {
-            Keyword::Password | Keyword::ShortPassword => self.password(keyword, start, end),
+            Keyword::Password | Keyword::Passwords | Keyword::ShortPassword => {
+                self.password(keyword, start, end);
+            }
+            Keyword::Pin => self.hits.extend(pin::find(bytes, start, end)),
             Keyword::Secret | Keyword::Key => {
                 let name = setting::name(bytes, start..end);
                 let is_key = !self.is_inside_word(start, end, end - start <= 4)
@@ -173,7 +229,7 @@ impl<'t> Scan<'t> {
                     && !bytes.get(name.clone()).is_some_and(password::is_about);
                 let setting = Some(name).filter(|_| is_key).and_then(|n| setting::read(text, n));
                 let is_vague = keyword == Keyword::Key;
-                self.hits.extend(setting.and_then(|one| password::key(bytes, &one, is_vague)));
+                self.hits.extend(setting.and_then(|one| generic::key(bytes, &one, is_vague)));
             }
             Keyword::Authorization => self.hits.extend(header::authorization(bytes, end)),
             Keyword::Bearer => self.hits.extend(header::bearer(bytes, end)),
@@ -186,7 +242,7 @@ impl<'t> Scan<'t> {
                 let hit = match keyword {
                     Keyword::Pem => block::pem(bytes, start),
                     Keyword::Putty => block::putty(bytes, start),
-                    Keyword::Jwt => jwt::find(bytes, start),
+                    Keyword::Jwt => jwt::find(bytes, start).or_else(|| self.cut_jwt(start)),
                     _ => url::find(bytes, end),
                 };
                 self.covered = hit.map_or(self.covered, |hit| hit.end);
@@ -195,27 +251,11 @@ impl<'t> Scan<'t> {
         }
     }
 
-    fn password(&mut self, keyword: Keyword, start: usize, end: usize) {
-        let (text, bytes) = (self.text, self.text.as_bytes());
-        let is_short = keyword == Keyword::ShortPassword;
-        if self.is_inside_word(start, end, is_short || end - start <= 4) {
-            return;
-        }
-        let name = setting::name(bytes, start..end);
-        if bytes.get(name.clone()).is_some_and(password::is_about) {
-            return;
-        }
-        let may_set = self.settings.allows(start);
-        let setting = Some(name.clone()).filter(|_| may_set).and_then(|n| setting::read(text, n));
-        let hit = setting.and_then(|setting| password::password(bytes, &setting));
-        if hit.is_some() || !self.sentences.allows(start) {
-            self.hits.extend(hit);
-            return;
-        }
-        let hit = credentials::with_user(text, name.start, end)
-            .or_else(|| prose::after(text, end, is_short).filter(|_| name.end == end))
-            .or_else(|| prose::before(text, name.start).filter(|_| !is_short));
-        self.hits.extend(hit);
+    fn cut_jwt(&mut self, start: usize) -> Option<Hit> {
+        let bytes = self.text.as_bytes();
+        let is_begin = jwt::begins(bytes, start) && self.cuts.allows(start);
+        let find = |joined: &[u8]| jwt::find(joined, 0);
+        is_begin.then(|| cut::find(bytes, start, 2048, None, find)).flatten()
     }
 
     /// Whether the word is only a part of another (`secretary`, `compass`): letters of the same

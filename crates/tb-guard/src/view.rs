@@ -30,11 +30,53 @@ pub(crate) fn warm() {
 }
 
 /// How often what was decoded is decoded again.
-const DEPTH: usize = 2;
+const DEPTH: usize = 3;
 /// All views together have at most so many bytes for each of the input …
 const BYTES_PER_BYTE: usize = 4;
 /// … and so many for short texts.
 const BYTES_AT_LEAST: usize = 4096;
+
+/// The text as it is seen, for lists of words: compatibility forms, digits and blanks as the usual
+/// ones, nothing invisible, no lines through letters.
+pub(crate) fn normal(text: &str) -> Cow<'_, str> {
+    if normal::is_plain(text) {
+        return Cow::Borrowed(text);
+    }
+    let edits = normal::normalise(text);
+    let text = if edits.is_empty() { Cow::Borrowed(text) } else { edits.whole(text).0.into() };
+    if text.contains(normal::is_stray_mark) {
+        return text.chars().filter(|symbol| !normal::is_stray_mark(*symbol)).collect();
+    }
+    text
+}
+
+/// The text with letters of other scripts replaced by the ASCII ones that they look like, where
+/// they stand among such; `None` where there are none.
+pub(crate) fn without_look_alikes(text: &str) -> Option<String> {
+    if text.is_ascii() {
+        return None;
+    }
+    let edits = letters::of_other_scripts(text);
+    (!edits.is_empty()).then(|| edits.whole(text).0)
+}
+
+/// What the text decodes to, step by step, each with some of the text around; normal.
+pub(crate) fn decoded(text: &str) -> Vec<String> {
+    let mut bytes_left = text.len().saturating_mul(BYTES_PER_BYTE).max(BYTES_AT_LEAST);
+    let mut steps: Vec<String> = Vec::new();
+    for _ in 0..DEPTH {
+        let last = steps.last().map_or(text, String::as_str);
+        let edits = coded::characters(last).merged(&base::runs(last).edits);
+        if edits.is_empty() {
+            break;
+        }
+        let next = normal(&edits.sparse(last).0).into_owned();
+        let Some(left) = bytes_left.checked_sub(next.len()) else { break };
+        bytes_left = left;
+        steps.push(next);
+    }
+    steps
+}
 
 /// What a view is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,6 +125,8 @@ pub(crate) struct Views<'t> {
     pub(crate) views: Vec<View<'t>>,
     /// The budget was not enough: part of the text was not looked at.
     pub(crate) is_opaque: bool,
+    /// Something in it is compressed, or encoded too often.
+    has_packed: bool,
     bytes_left: usize,
 }
 
@@ -90,7 +134,7 @@ impl<'t> Views<'t> {
     /// The views of a text: the normalised one first.
     pub(crate) fn of(text: &'t str) -> Self {
         let bytes_left = text.len().saturating_mul(BYTES_PER_BYTE).max(BYTES_AT_LEAST);
-        let mut views = Self { views: Vec::new(), is_opaque: false, bytes_left };
+        let mut views = Self { views: Vec::new(), is_opaque: false, has_packed: false, bytes_left };
         let plain = View {
             text: Cow::Borrowed(text),
             is_decoded: false,
@@ -106,6 +150,7 @@ impl<'t> Views<'t> {
             let tagged = View { is_decoded: true, ..views.normalised(tagged) };
             views.expand(tagged, 1);
         }
+        views.is_opaque |= views.has_packed;
         views
     }
 
@@ -145,8 +190,10 @@ impl<'t> Views<'t> {
         for step in [spoken::digits, spelled::addresses, spaced::joined, reversed::turned] {
             self.keep_changed(&view, &step(&view.text), Purpose::Disguise);
         }
+        let base = base::runs(&view.text);
+        self.has_packed |= base.is_packed || depth == DEPTH && !base.edits.is_empty();
         if depth < DEPTH {
-            let decoded = coded::characters(&view.text).merged(&base::runs(&view.text));
+            let decoded = coded::characters(&view.text).merged(&base.edits);
             if let Some(mut next) = self.changed(&view, &decoded, Purpose::Disguise) {
                 next.is_decoded = true;
                 let next = self.normalised(next);

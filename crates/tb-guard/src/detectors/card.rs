@@ -49,7 +49,7 @@ const ISSUERS: &[(u64, u64, usize, usize)] = &[
 ];
 
 /// Marks that people put between the groups of a card, besides space, dash and dot.
-const MARKS: &[u8] = b"-. _/,|:*~";
+pub(super) const MARKS: &[u8] = b"-. _/,|:*~";
 
 /// Looks whether a number is a card.
 pub(super) fn find(bytes: &[u8], number: &Number, around: &Surroundings<'_>, hits: &mut Hits) {

@@ -47,6 +47,25 @@ impl Number {
         }
     }
 
+    /// A number whose groups stand apart somehow, with no digits beside it; `place` is where it
+    /// begins and ends. None if it is too long.
+    pub(super) fn scattered(
+        digits: &[u8],
+        sizes: impl Iterator<Item = usize>,
+        place: (usize, usize),
+    ) -> Option<Self> {
+        let mut number = Self::starting_at(place.0, false);
+        number.digits.get_mut(..digits.len())?.copy_from_slice(digits);
+        number.length = digits.len();
+        for size in sizes {
+            *number.groups.get_mut(number.group_count)? = u8::try_from(size).ok()?;
+            number.group_count += 1;
+        }
+        number.joint = Joint::Mixed;
+        number.end = place.1;
+        Some(number)
+    }
+
     /// Its digits as values.
     pub(super) fn digits(&self) -> &[u8] {
         self.digits.get(..self.length).unwrap_or_default()

@@ -45,7 +45,7 @@ impl Words {
         }
         let automaton = AhoCorasick::builder()
             .ascii_case_insensitive(true)
-            .kind(Some(AhoCorasickKind::ContiguousNFA))
+            .kind(Some(AhoCorasickKind::DFA))
             .build(patterns)
             .ok();
         Self { automaton, meanings }

@@ -4,6 +4,7 @@ use crate::Kind;
 
 use super::check::mod_97;
 use super::hits::{Certainty, Hits};
+use super::layout;
 use super::runs::{Run, at, before};
 use super::words::short_word_before;
 
@@ -115,7 +116,10 @@ pub(super) fn find(bytes: &[u8], runs: &[Run], hits: &mut Hits) {
             let Some(start) = short_word_before(bytes, run.start) else { continue };
             start
         } else {
-            run.start
+            // `IBANDE89…`, glued to its name.
+            let word = bytes.get(run.start..run.end).unwrap_or_default();
+            let is_named = word.get(..4).is_some_and(|name| name.eq_ignore_ascii_case(b"iban"));
+            run.start + if is_named { 4 } else { 0 }
         };
         if let Some(end) = end_of(bytes, start) {
             hits.add(Kind::IBAN, start, end, Certainty::CheckedAnnounced);
@@ -126,41 +130,58 @@ pub(super) fn find(bytes: &[u8], runs: &[Run], hits: &mut Hits) {
 /// The end of the IBAN that begins at a place.
 fn end_of(bytes: &[u8], start: usize) -> Option<usize> {
     let country = [at(bytes, start), at(bytes, start + 1)].map(|byte| byte.to_ascii_uppercase());
-    if before(bytes, start).is_ascii_alphanumeric() {
+    let head = bytes.get(..start).unwrap_or_default();
+    let is_named =
+        head.get(start.saturating_sub(4)..).is_some_and(|n| n.eq_ignore_ascii_case(b"iban"));
+    if before(bytes, start).is_ascii_alphanumeric() && !is_named {
         return None;
     }
     let (_, format) = COUNTRIES.iter().find(|(code, _)| code.as_bytes() == country)?;
     let length = 4 + parts(format).map(|(_, length)| length).sum::<usize>();
     let mut text = [0u8; LONGEST];
     let end = collect(bytes, start, text.get_mut(..length)?)?;
-    let text = text.get(..length)?;
-    let (head, account) = text.split_at_checked(4)?;
-    let rearranged = account.iter().chain(head).copied();
+    let text = text.get_mut(..length)?;
+    let (head, account) = text.split_at_mut_checked(4)?;
+    head.get_mut(2..)?.iter_mut().for_each(read_digit);
     let is_checked = head.iter().skip(2).all(u8::is_ascii_digit) && fits(account, format);
+    let rearranged = account.iter().chain(head.iter()).copied();
     (is_checked && mod_97(rearranged) == 1).then_some(end)
 }
 
 /// Fills the room with letters and digits, over separators; gives the place after the last, which
-/// must end a word.
+/// must end a word. Over layout only in groups of four, as they are printed.
 fn collect(bytes: &[u8], start: usize, room: &mut [u8]) -> Option<usize> {
-    let (mut place, mut between) = (start, 0);
+    let (mut place, mut group, mut is_scattered, mut is_printed) = (start, 0, false, true);
     for character in room {
-        while matches!(at(bytes, place), b' ' | b'-' | b'.' | b'_' | b'/') {
-            place += 1;
-            between += 1;
-            if between > 2 {
-                return None;
-            }
+        let plain = bytes.get(place..).unwrap_or_default().iter().take(3);
+        let plain = plain.take_while(|byte| b" -._/".contains(byte)).count();
+        if plain < 3 && at(bytes, place + plain).is_ascii_alphanumeric() {
+            is_printed &= plain == 0 || group == 4;
+            group = if plain == 0 { group } else { 0 };
+            place += plain;
+        } else {
+            is_printed &= group == 4;
+            (is_scattered, group) = (true, 0);
+            place = layout::gap(bytes, place).filter(|gap| !gap.has_words)?.end;
         }
-        between = 0;
-        let byte = at(bytes, place);
-        if !byte.is_ascii_alphanumeric() {
+        if is_scattered && !is_printed {
             return None;
         }
-        *character = byte.to_ascii_uppercase();
+        *character = at(bytes, place).to_ascii_uppercase();
         place += 1;
+        group += 1;
     }
-    (!at(bytes, place).is_ascii_alphanumeric()).then_some(place)
+    let goes_on = at(bytes, place).is_ascii_alphanumeric() || is_scattered && group > 4;
+    (!goes_on).then_some(place)
+}
+
+/// Reads a letter that looks like a digit as one; upper case.
+const fn read_digit(character: &mut u8) {
+    match *character {
+        b'O' => *character = b'0',
+        b'I' | b'L' => *character = b'1',
+        _ => {}
+    }
 }
 
 /// The parts of a format: class and length.
@@ -178,11 +199,16 @@ fn parts(format: &str) -> impl Iterator<Item = (u8, usize)> {
         .into_iter()
 }
 
-fn fits(account: &[u8], format: &str) -> bool {
+/// Whether an account has a format; letters that look like digits become digits where the format
+/// has these.
+fn fits(account: &mut [u8], format: &str) -> bool {
     let mut place = 0;
     parts(format).all(|(class, length)| {
-        let piece = account.get(place..place + length).unwrap_or_default();
+        let piece = account.get_mut(place..place + length).unwrap_or_default();
         place += length;
+        if class == b'n' {
+            piece.iter_mut().for_each(read_digit);
+        }
         piece.iter().all(|character| match class {
             b'n' => character.is_ascii_digit(),
             b'a' => character.is_ascii_uppercase(),

@@ -41,6 +41,9 @@ fn is_letter(character: char) -> bool {
 
 fn local_start(text: &str, at_sign: usize, cursor: usize) -> Option<usize> {
     let head = text.get(cursor..at_sign)?;
+    if let Some(length) = quoted(head) {
+        return Some(at_sign - length);
+    }
     let mut start = at_sign;
     for (offset, character) in head.char_indices().rev() {
         let is_part = is_letter(character) || "._%+-'!#$&*/=?^`{|}~".contains(character);
@@ -56,6 +59,20 @@ fn local_start(text: &str, at_sign: usize, cursor: usize) -> Option<usize> {
     let kept = kept.trim_start_matches(['.', '+', '-']);
     let is_local = !kept.is_empty() && kept.len() <= 64 && !kept.ends_with('.');
     is_local.then_some(at_sign - kept.len())
+}
+
+/// The length of the quoted local part at the end of a text (RFC 5321, 4.1.2), with its quotes,
+/// which JSON escapes.
+fn quoted(head: &str) -> Option<usize> {
+    let inside = head.strip_suffix('"')?;
+    let inside = inside.strip_suffix('\\').unwrap_or(inside);
+    let from = crate::view::ceil(inside, inside.len().saturating_sub(LONGEST_LOCAL));
+    let near = inside.get(from..)?;
+    let line = near.rfind('\n').map_or(0, |line| line + 1);
+    let open = line + near.get(line..)?.rfind('"')?;
+    let is_escaped = near.get(..open).is_some_and(|before| before.ends_with('\\'));
+    let is_local = near.get(open + 1..).is_some_and(|local| !local.trim().is_empty());
+    is_local.then(|| head.len() - from - open + usize::from(is_escaped))
 }
 
 /// The place after the domain that begins here.
@@ -130,6 +147,8 @@ mod tests {
             ("請寄jo@xn--bcher-kva.example謝", "jo@xn--bcher-kva.example"),
             ("jörg@müller.de!", "jörg@müller.de"),
             ("mailto:x@y.io?subject=1", "x@y.io"),
+            ("to \"john doe\"@example.com now", "\"john doe\"@example.com"),
+            (r#"{"to": "\"john, doe\"@example.com"}"#, r#"\"john, doe\"@example.com"#),
         ] {
             assert_eq!(found(text), [address]);
         }
@@ -150,6 +169,9 @@ mod tests {
             "a@@b.com.",
             "@",
             "a@.com",
+            "\"\"@example.com",
+            "say \"hi\" @example.com",
+            "\"\n\"@example.com",
         ] {
             assert!(found(text).is_empty(), "{text}");
         }

@@ -41,9 +41,11 @@ fn international(bytes: &[u8], number: &Dialled) -> Option<(usize, Certainty)> {
     };
     // `+` inside base64 or an expression.
     let plus = number.start;
-    if number.has_plus
-        && (before(bytes, plus).is_ascii_alphanumeric() || before(bytes, plus) == b'/')
-    {
+    let is_inside = match before(bytes, plus) {
+        b'/' => !dialled::follows_segment(bytes, plus),
+        left => left.is_ascii_alphanumeric(),
+    };
+    if number.has_plus && is_inside {
         return None;
     }
     let country = countries::of(number.digits().get(skip..)?)?;

@@ -1,6 +1,7 @@
 //! Passwords in command lines whose options do not say so.
 
 use super::hit::Hit;
+use super::password::is_password_like;
 use super::placeholder::is_placeholder;
 use super::value;
 
@@ -18,6 +19,8 @@ enum Takes {
     Password,
     /// The password follows at once (`mysql -pSECRET`); with a blank it is prompted for.
     Glued,
+    /// The password follows after a blank, if it cannot be a port or the name of a database.
+    Likely,
     /// `user:password` follows.
     Pair,
 }
@@ -34,6 +37,8 @@ pub(super) const COMMANDS: &[Command] = &[
     command("http ", " -a", Takes::Pair),
     command("sshpass ", " -p", Takes::Password),
     command("mysql ", " -p", Takes::Glued),
+    command("mysql ", " -p", Takes::Likely),
+    command("psql ", " -p", Takes::Likely),
     command("mysqldump ", " -p", Takes::Glued),
     command("mysqladmin ", " -p", Takes::Glued),
     command("mongo", " -p", Takes::Password),
@@ -78,6 +83,7 @@ pub(super) fn find(text: &str, end: usize, command: &Command) -> Option<Hit> {
         && !password.starts_with(b"-")
         && !password.contains(&b' ')
         && !is_port
+        && (command.takes != Takes::Likely || gap > 0 && is_password_like(password))
         && !is_placeholder(password);
     is_password.then_some(Hit {
         rule: "password_command",

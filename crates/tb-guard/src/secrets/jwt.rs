@@ -8,8 +8,7 @@ const LONGEST: usize = 16_384;
 
 /// The token that begins at `at` with `eyJ` or `ewog`.
 pub(super) fn find(text: &[u8], at: usize) -> Option<Hit> {
-    let before = at.checked_sub(1).and_then(|at| text.get(at));
-    if before.is_some_and(|byte| URL64.has(*byte)) && !is_escaped(text, at) {
+    if !begins(text, at) {
         return None;
     }
     let rest = text.get(at..)?;
@@ -30,6 +29,12 @@ pub(super) fn find(text: &[u8], at: usize) -> Option<Hit> {
         end += 1 + length;
     }
     Some(Hit { rule: "jwt", start: at, end, score: 1.0 })
+}
+
+/// Whether a token may begin at `at`: not inside another word.
+pub(super) fn begins(text: &[u8], at: usize) -> bool {
+    let before = at.checked_sub(1).and_then(|at| text.get(at));
+    before.is_none_or(|byte| !URL64.has(*byte)) || is_escaped(text, at)
 }
 
 fn is_escaped(text: &[u8], at: usize) -> bool {

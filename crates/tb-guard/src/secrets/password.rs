@@ -4,12 +4,13 @@ use std::sync::LazyLock;
 
 use aho_corasick::AhoCorasick;
 
-use super::class::{BASE64, HEX, WORD, is_uuid};
+use super::class::{UPPER, WORD};
 use super::hit::Hit;
+use super::passphrase;
 use super::placeholder::is_placeholder;
-use super::randomness::{Makeup, entropy, looks_random};
+use super::randomness::Makeup;
 use super::setting::{Form, Setting};
-use super::value::LONGEST;
+use super::value::{self, LONGEST, Value};
 
 /// Parts of names that speak about a password and do not hold one.
 const ABOUT: &[&str] = &[
@@ -38,6 +39,7 @@ const ABOUT: &[&str] = &[
     "regex",
     "pattern",
     "manager",
+    "management",
     "store",
     "provider",
     "class",
@@ -100,24 +102,55 @@ pub(super) fn is_about(name: &[u8]) -> bool {
 /// The password of a setting whose name says that it holds one.
 pub(super) fn password(text: &[u8], setting: &Setting) -> Option<Hit> {
     let value = text.get(setting.value.place.clone())?;
-    if !(4..=256).contains(&value.len()) || is_type(text, setting) {
+    let is_option = text.get(setting.name.start) == Some(&b'-') && setting.form == Form::Tight;
+    let (whole, end) = joined(text, &setting.value).unwrap_or((value.to_vec(), value_end(setting)));
+    let least = if is_option { 3 } else { 4 };
+    if !(least..=256).contains(&whole.len()) || is_type(text, setting) {
         return None;
     }
     let is_password = if setting.value.is_quoted {
-        quoted(value, setting.form)
+        quoted(&whole, setting.form)
     } else {
-        bare(text, value, setting)
+        bare(text, value, setting) || is_option && value.len() == 3 && is_short(value)
     };
-    is_password.then(|| hit("password_assignment", setting, 0.8))
+    is_password.then(|| Hit { end, ..hit("password_assignment", setting, 0.8) })
+}
+
+const fn value_end(setting: &Setting) -> usize {
+    setting.value.place.end
+}
+
+/// A value of three letters behind an option.
+fn is_short(value: &[u8]) -> bool {
+    value.iter().all(u8::is_ascii_alphanumeric) && !is_placeholder(value)
+}
+
+/// A literal with those that are joined to it (`"abc" + "def"`), and where the last one ends.
+fn joined(text: &[u8], value: &Value) -> Option<(Vec<u8>, usize)> {
+    let mut end = value.place.end;
+    let mut whole = text.get(value.place.clone()).filter(|_| value.is_quoted)?.to_vec();
+    let mut has_more = false;
+    for _ in 0..8 {
+        let Some(joint) = value::joint(text.get(end..)?).filter(|joint| joint.has_sign) else {
+            break;
+        };
+        let rest = text.get(end + joint.length..)?;
+        let rest = rest.get(..rest.len().min(LONGEST))?;
+        let Some(length) = rest.iter().position(|byte| b"\"'\n\\`".contains(byte)) else { break };
+        whole.extend(rest.iter().take(length));
+        end += joint.length + length;
+        has_more = true;
+    }
+    has_more.then_some((whole, end))
 }
 
 /// `name: Type = …`: what stands there is a type.
-fn is_type(text: &[u8], setting: &Setting) -> bool {
+pub(super) fn is_type(text: &[u8], setting: &Setting) -> bool {
     let after = text.get(setting.value.place.end..).unwrap_or_default();
-    !setting.value.is_quoted && after.starts_with(b" = ")
+    !setting.value.is_quoted && after.starts_with(b" =")
 }
 
-fn hit(rule: &'static str, setting: &Setting, score: f32) -> Hit {
+pub(super) fn hit(rule: &'static str, setting: &Setting, score: f32) -> Hit {
     Hit { rule, start: setting.value.place.start, end: setting.value.place.end, score }
 }
 
@@ -206,22 +239,53 @@ fn bare(text: &[u8], value: &[u8], setting: &Setting) -> bool {
     if is_password_like(value) {
         return !says_password(value) || makeup.digits > 0 && has_symbol(value);
     }
+    if passphrase::is_dashed(value) {
+        return true;
+    }
     // A plain word: only where no code stands, and alone in its place.
-    let ends = next.is_none_or(|byte| byte.is_ascii_whitespace() || b"&;\"\\".contains(byte));
+    let ends = next.is_none_or(|byte| byte.is_ascii_whitespace() || b"&;\"\\<".contains(byte));
     let is_word = makeup.letters() + makeup.digits == value.len();
-    matches!(setting.form, Form::Tight | Form::Blank)
+    let is_plain = matches!(setting.form, Form::Tight | Form::Blank);
+    (is_plain || is_constant(text, setting) || is_between_tags(text, setting))
         && ends
         && is_word
         && value.len() >= 6
         && !says_password(value)
 }
 
+/// Whether the name is one of an environment (`DB_PASSWORD`).
+fn is_constant(text: &[u8], setting: &Setting) -> bool {
+    let name = text.get(setting.name.clone()).unwrap_or_default();
+    name.contains(&b'_') && UPPER.and(b"_").run(name, name.len()) == name.len()
+}
+
+/// `<password>value</password>`.
+fn is_between_tags(text: &[u8], setting: &Setting) -> bool {
+    let place = &setting.value.place;
+    let before = place.start.checked_sub(1).and_then(|at| text.get(at));
+    before == Some(&b'>') && text.get(place.end..).is_some_and(|rest| rest.starts_with(b"</"))
+}
+
 /// Whether the value talks about passwords (`passwordField`, `user_secret`).
 fn says_password(value: &[u8]) -> bool {
     const SELF: &[&str] = &["passw", "pwd", "secret", "token", "credential", "kennwort"];
     let lower = value.to_ascii_lowercase();
-    let makeup = Makeup::of(value);
-    let is_name = makeup.digits < 2 && value.iter().all(|byte| WORD.has(*byte) || *byte == b'-');
+    if !value.iter().all(|byte| WORD.has(*byte) || *byte == b'-') {
+        return false;
+    }
+    let stem = lower.trim_ascii_end();
+    let number = stem.iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
+    let stem = stem.get(..stem.len() - number).unwrap_or_default();
+    let ends = || {
+        let words = SELF.iter().chain(&["word", "name", "field", "key", "value", "input"]);
+        words.into_iter().any(|word| stem.ends_with(word.as_bytes()))
+    };
+    // A number makes a name of it only behind a word of names: `password2`, not `secret_9f2k`.
+    let is_name = match number {
+        0 => !stem.iter().any(u8::is_ascii_digit),
+        1 => ends(),
+        _ => false,
+    };
     is_name && SELF.iter().any(|word| memchr::memmem::find(&lower, word.as_bytes()).is_some())
 }
 
@@ -258,44 +322,4 @@ pub(super) fn is_password_like(value: &[u8]) -> bool {
         && (makeup.digits > 0
             || value.len() >= 6 && has_symbol(value)
             || value.len() >= 8 && has_turns)
-}
-
-/// The key of a setting whose name says secret, token or key.
-pub(super) fn key(text: &[u8], setting: &Setting, is_vague: bool) -> Option<Hit> {
-    let value = text.get(setting.value.place.clone())?;
-    if value.len() >= LONGEST || value.contains(&b' ') || is_uuid(value) || is_type(text, setting) {
-        return None;
-    }
-    if !looks_random(value) || is_placeholder(value) {
-        return None;
-    }
-    let makeup = Makeup::of(value);
-    let is_name = makeup.digits == 0 && makeup.changes * 3 < value.len();
-    if !setting.value.is_quoted && (is_name || is_code(value) || value.contains(&b'(')) {
-        return None;
-    }
-    let lower = value.get(..value.len().min(8))?.to_ascii_lowercase();
-    if lower.starts_with(b"sha") || lower.starts_with(b"md5") || lower.starts_with(b"0x") {
-        return None;
-    }
-    let is_hex = HEX.run(value, value.len()) == value.len();
-    let least = if is_vague { 20 } else { 12 };
-    let is_secret = value.len() >= least
-        && !(is_vague && (is_hex || entropy(value) < 3.7 || setting.form == Form::Weak));
-    if !is_secret {
-        return None;
-    }
-    let is_aws = value.len() == 40 && BASE64.run(value, 40) == 40 && is_cloud_name(text, setting);
-    Some(match is_aws {
-        true => hit("aws_secret_access_key", setting, 0.9),
-        false => hit("generic_secret", setting, if is_vague { 0.5 } else { 0.6 }),
-    })
-}
-
-fn is_cloud_name(text: &[u8], setting: &Setting) -> bool {
-    let name = text.get(setting.name.clone()).unwrap_or_default();
-    let letters: Vec<u8> = name.iter().filter(|b| b.is_ascii_alphabetic()).copied().collect();
-    let lower = letters.to_ascii_lowercase();
-    memchr::memmem::find(&lower, b"aws").is_some()
-        || memchr::memmem::find(&lower, b"secretaccesskey").is_some()
 }

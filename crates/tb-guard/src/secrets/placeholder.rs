@@ -233,7 +233,36 @@ fn is_marked(lower: &[u8]) -> bool {
         b"https://",
         b"data:",
     ];
-    STARTS.iter().any(|start| lower.starts_with(start)) || is_example(lower)
+    STARTS.iter().any(|start| lower.starts_with(start)) || is_example(lower) && !is_chosen(lower)
+}
+
+/// Whether digits or symbols beside the mark of an example show that somebody chose the value
+/// (`changeme123`, `Sample#42`). Words that ask to be replaced stay marks whatever follows them.
+fn is_chosen(lower: &[u8]) -> bool {
+    const ALWAYS: &[&[u8]] = &[
+        b"your",
+        b"xxxx",
+        b"****",
+        b"....",
+        b"${",
+        b"{{",
+        b"_here",
+        b"-here",
+        b"placeholder",
+        b"redacted",
+        b"replace",
+        b"insert",
+        b"my_key",
+        b"my-key",
+        b"<",
+        b"0000000000",
+        b"123456789012",
+        b"example",
+    ];
+    let has = |mark: &&[u8]| memchr::memmem::find(lower, mark).is_some();
+    let digits = lower.iter().filter(|byte| byte.is_ascii_digit()).count();
+    let letters = lower.iter().filter(|byte| byte.is_ascii_alphabetic()).count();
+    digits >= 2 && letters >= 4 && !ALWAYS.iter().any(has)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Passwords in sentences: "my password is …", "log in as x with the pw …", "use … as password".
 
+use super::beyond;
 use super::hit::Hit;
+use super::passphrase;
 use super::password::{is_code, is_password_like};
 use super::placeholder::is_placeholder;
 use super::randomness::Makeup;
@@ -15,7 +17,8 @@ const WORDS: usize = 9;
 /// Portuguese and Dutch.
 const TIES: &[&str] = &[
     "is", "was", "to", "as", "be", "are", "ist", "lautet", "war", "est", "es", "era", "é", "è",
-    "sera", "on", "auf", "zu", "à", "por", "like", "=", ":", "->", "=>", "-", "–", "=:",
+    "sera", "on", "auf", "zu", "à", "por", "like", "=", ":", "->", "=>", "-", "–", "—", "=:",
+    "это", "je", "är", "er", "jest", "este", "là", "adalah",
 ];
 
 /// Words that may follow a tie.
@@ -103,22 +106,30 @@ const ABOUT: &[&str] =
 pub(super) fn after(text: &str, end: usize, is_short: bool) -> Option<Hit> {
     let bytes = text.as_bytes();
     let rest = bytes.get(end..)?;
+    if let Some(hit) = beyond::particle(text, end) {
+        return Some(hit);
+    }
     let opens =
         rest.first().is_some_and(|byte| byte.is_ascii_whitespace() || b"'\"`*:=)".contains(byte));
     if !opens {
         return None;
     }
     let window = rest.get(..rest.len().min(WINDOW))?;
-    let line = memchr::memchr(b'\n', window).unwrap_or(window.len());
+    let line = memchr::memchr2(b'\n', b'\r', window).unwrap_or(window.len());
     let window = window.get(..line)?;
     let genitive = if window.starts_with(b"'s ") { 2 } else { 0 };
     let glue = window.iter().skip(genitive).take_while(|byte| b"\"'*`)".contains(byte)).count();
     let mut at = genitive + glue;
-    let mut is_tied = window.get(..at + 1).is_some_and(|glue| glue.ends_with(b":"));
-    at += usize::from(is_tied);
+    let has_colon = window.get(..at + 1).is_some_and(|glue| glue.ends_with(b":"));
+    at += usize::from(has_colon);
+    // `**Password**`: what is emphasised alone in its line is a heading.
+    let is_heading = glue >= 2 && window.get(at..)?.trim_ascii().is_empty();
+    let mut is_tied = has_colon || is_heading;
     for index in 0..WORDS {
         at += window.get(at..)?.iter().take_while(|byte| b" \t".contains(byte)).count();
-        let word = word(window.get(at..)?)?;
+        let Some(word) = word(window.get(at..)?) else {
+            return Some(at).filter(|_| is_tied).and_then(|at| beyond::next_line(text, end + at));
+        };
         let lower = String::from_utf8_lossy(word).to_lowercase();
         let plain = lower.trim_end_matches([':', ',']);
         let is_tie = TIES.contains(&plain) || TIES.contains(&lower.as_str());
@@ -151,6 +162,9 @@ fn word(rest: &[u8]) -> Option<&[u8]> {
 
 /// What a tie points at.
 fn tied(text: &str, at: usize, is_short: bool) -> Option<Hit> {
+    if let Some(place) = passphrase::find(text, at) {
+        return Some(hit(place.start, place.end, 0.6)).filter(|_| !is_short);
+    }
     let found = value::read(text, at)?;
     let value = text.as_bytes().get(found.place.clone())?;
     if value.len() < 4 || is_technical(value) || is_code(value) || is_placeholder(value) {
@@ -162,7 +176,7 @@ fn tied(text: &str, at: usize, is_short: bool) -> Option<Hit> {
     } else if makeup.digits == value.len() {
         !is_counted(text.as_bytes().get(found.place.end..)?)
     } else {
-        looks_chosen(value)
+        looks_chosen(value) || !is_short && passphrase::is_dashed(value)
     };
     is_secret.then_some(hit(found.place.start, found.place.end, 0.75))
 }
@@ -185,12 +199,12 @@ fn direct(text: &str, at: usize, is_near: bool) -> Option<Hit> {
     is_secret.then_some(hit(found.place.start, found.place.end, 0.6))
 }
 
-fn hit(start: usize, end: usize, score: f32) -> Hit {
+pub(super) fn hit(start: usize, end: usize, score: f32) -> Hit {
     Hit { rule: "password_prose", start, end, score }
 }
 
 /// A value that a person or a generator chose: not a word, a name, a number with its unit.
-fn looks_chosen(value: &[u8]) -> bool {
+pub(super) fn looks_chosen(value: &[u8]) -> bool {
     let makeup = Makeup::of(value);
     let starts_number = value.first().is_some_and(u8::is_ascii_digit);
     let is_measure = starts_number && value.contains(&b'-') && makeup.changes <= 3;
@@ -209,7 +223,7 @@ pub(super) fn is_technical(value: &[u8]) -> bool {
 }
 
 /// Whether a number counts what comes next.
-fn is_counted(rest: &[u8]) -> bool {
+pub(super) fn is_counted(rest: &[u8]) -> bool {
     const UNITS: &[&str] = &[
         "char", "digit", "letter", "day", "minute", "hour", "month", "second", "time", "byte",
         "bit", "year", "week", "or ", "and ", "to ", "zeichen", "caract", "user", "%", "word",

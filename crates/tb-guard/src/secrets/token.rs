@@ -1,6 +1,6 @@
 //! Matches a documented format where its prefix stands.
 
-use super::class::{ALNUM, Class};
+use super::class::{ALNUM, Class, DOTTED};
 use super::formats::{Format, OPEN, Part, Parts};
 use super::hit::Hit;
 use super::randomness::{Makeup, is_plausible_body, is_written, looks_random};
@@ -8,6 +8,8 @@ use super::randomness::{Makeup, is_plausible_body, is_written, looks_random};
 /// A prefix that is longer than this stands for the format alone, even behind a sign that also
 /// stands inside names.
 const SHORT: usize = 3;
+/// So much of a text may be one token.
+pub(super) const LONGEST: usize = 640;
 
 /// Whether the prefix of `format` stands at `at` in its own case, and not inside a word.
 pub(super) fn begins(text: &[u8], at: usize, format: &Format) -> bool {
@@ -56,6 +58,26 @@ pub(super) fn find(text: &[u8], at: usize, format: &Format) -> Option<Hit> {
     Some(Hit { rule: format.rule, start, end, score })
 }
 
+/// The token at the beginning of a text that was put together: it must look random by itself.
+pub(super) fn find_joined(text: &[u8], format: &Format) -> Option<Hit> {
+    let hit = find(text, 0, format)?;
+    let body = text.get(format.prefix.len()..hit.end)?;
+    looks_random(shown(body)).then_some(hit)
+}
+
+/// Whether what was found, or what follows the prefix, ends where something may cut it.
+pub(super) fn may_be_cut(text: &[u8], at: usize, format: &Format, found: Option<Hit>) -> bool {
+    let end = match found {
+        Some(_) if !format.is_open() => return false,
+        Some(hit) => hit.end,
+        None => {
+            let body = at + format.prefix.len();
+            body + DOTTED.run(text.get(body..).unwrap_or_default(), LONGEST)
+        }
+    };
+    matches!(text.get(end), Some(b'\\' | b'\r' | b'\n' | b'"' | b'\'' | b'`'))
+}
+
 fn run(class: Class, body: &[u8], least: usize, most: usize) -> Option<usize> {
     let length = class.run(body, most);
     (length >= least).then_some(length)
@@ -67,7 +89,7 @@ fn trailing_dots(body: &[u8]) -> usize {
 
 /// A token does not begin inside a word. `\n` and its like and `%3D` are written characters,
 /// not words.
-fn is_boundary(text: &[u8], at: usize, format: &Format) -> bool {
+pub(super) fn is_boundary(text: &[u8], at: usize, format: &Format) -> bool {
     let before = text.get(at.saturating_sub(3)..at).unwrap_or_default();
     if !format.prefix.starts_with(|first: char| first.is_ascii_alphanumeric()) {
         return true;

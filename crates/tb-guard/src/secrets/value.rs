@@ -30,6 +30,32 @@ pub(super) fn read(text: &str, at: usize) -> Option<Value> {
     bare(text, at)
 }
 
+/// What joins two literals.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Joint {
+    /// From the quote that closes one to behind the quote that opens the next.
+    pub(super) length: usize,
+    /// Whether a sign stands between (`+`, `.`, `&`), not only blanks.
+    pub(super) has_sign: bool,
+}
+
+/// The joint at the beginning of a text: `" + "`.
+pub(super) fn joint(rest: &[u8]) -> Option<Joint> {
+    let quote = match rest {
+        [b'\\', b'"' | b'\'', ..] => rest.get(..2)?,
+        [b'"' | b'\'' | b'`', ..] => rest.get(..1)?,
+        _ => return None,
+    };
+    let between = rest.get(quote.len()..)?;
+    let gap = between.iter().take(32).take_while(|byte| b" \t\r\n+.&|\\".contains(byte));
+    let gap = between.get(..gap.count())?;
+    // The backslash of the next quote is no sign.
+    let gap = if quote.len() == 2 { gap.strip_suffix(b"\\")? } else { gap };
+    let opens = between.get(gap.len()..)?.starts_with(quote) && !gap.is_empty();
+    let has_sign = gap.iter().any(|byte| b"+.&|\\".contains(byte));
+    opens.then_some(Joint { length: 2 * quote.len() + gap.len(), has_sign })
+}
+
 /// The opening quote's length and the closing quote.
 fn quotes(window: &[u8]) -> Option<(usize, &'static [u8])> {
     const PAIRS: &[(&[u8], &[u8])] = &[
@@ -83,7 +109,11 @@ fn bare(text: &str, at: usize) -> Option<Value> {
         length += 1;
     }
     let value = rest.get(..length)?;
+    let spoken = ["。", "，", "、", "）", "」", "»", "”"];
+    let spoken = spoken.iter().find(|mark| value.ends_with(mark.as_bytes()));
+    let value = value.get(..length - spoken.map_or(0, |mark| mark.len()))?;
     let trailing = value.iter().rev().take_while(|byte| b",;.)]}:|*?>".contains(byte)).count();
+    let length = value.len();
     let mut end = at + length - trailing;
     while !text.is_char_boundary(end) {
         end -= 1;

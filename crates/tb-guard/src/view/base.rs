@@ -1,64 +1,156 @@
 //! Encodings of whole runs: base64, base64url, base32, hex.
 
+use std::ops::Range;
+
 use super::map::Edits;
 use super::runs::ByteClass;
 
 static BASE64: ByteClass =
     ByteClass::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_");
+/// The same with line breaks, since encoded text is often wrapped.
+static LINES: ByteClass =
+    ByteClass::of(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_\r\n");
 
 /// Shorter runs are words.
 const LEAST: usize = 16;
 const LEAST_HEX: usize = 24;
 const LEAST_BASE32: usize = 24;
-/// A line of this length or longer may go on in the next one (RFC 2045 wraps at 76, PEM at 64).
-const WRAPPED_LINE: usize = 60;
+/// Fewer digits are not taken for compressed bytes.
+const LEAST_PACKED: usize = 40;
+/// Lines of words may stand before the encoded ones; so many are left out to see.
+const WORD_LINES: usize = 2;
 
-/// Decodes every run that decodes to text.
-pub(super) fn runs(text: &str) -> Edits {
-    let bytes = text.as_bytes();
-    let mut edits = Edits::default();
-    let mut until = 0;
-    for run in BASE64.runs(bytes, LEAST) {
-        if run.start < until {
-            continue;
-        }
-        let end = wrapped_end(bytes, run.start, run.end);
-        let digits: Vec<u8> = bytes
-            .get(run.start..end)
-            .unwrap_or_default()
-            .iter()
-            .copied()
-            .filter(|byte| BASE64.has(*byte))
-            .collect();
-        until = end;
-        if let Some(decoded) = decode(&digits) {
-            let padding = bytes.get(end..).unwrap_or_default();
-            let padding = padding.iter().take(2).take_while(|byte| **byte == b'=').count();
-            edits.push(run.start..end + padding, &decoded);
-        } else if end == run.end {
-            pieces(text, run.start, run.end, &mut edits);
-        }
-    }
-    edits
+/// How compressed bytes begin: gzip, ZIP, bzip2, Zstandard, xz (RFC 1952, APPNOTE 4.3.7, RFC 8878).
+const PACKED: &[&[u8]] =
+    &[b"\x1f\x8b\x08", b"PK\x03\x04", b"BZh", b"\x28\xb5\x2f\xfd", b"\xfd7zXZ"];
+
+/// What the runs of a text decode to.
+#[derive(Default)]
+pub(super) struct Decoded {
+    pub(super) edits: Edits,
+    /// One of them decodes to compressed bytes, which are not unpacked.
+    pub(super) is_packed: bool,
 }
 
-/// The end of a run that is broken into lines.
-fn wrapped_end(bytes: &[u8], start: usize, end: usize) -> usize {
-    let (mut start, mut end) = (start, end);
-    while end - start >= WRAPPED_LINE && (end - start).is_multiple_of(4) {
-        let next = match bytes.get(end..) {
-            Some([b'\n', ..]) => end + 1,
-            Some([b'\r', b'\n', ..]) => end + 2,
-            _ => return end,
-        };
-        let rest = bytes.get(next..).unwrap_or_default();
-        let length = rest.iter().take_while(|byte| BASE64.has(**byte)).count();
-        if length == 0 {
-            return end;
+/// Decodes every run that decodes to text.
+pub(super) fn runs(text: &str) -> Decoded {
+    let bytes = text.as_bytes();
+    let mut decoded = Decoded::default();
+    for run in LINES.runs(bytes, LEAST) {
+        let written = bytes.get(run.clone()).unwrap_or_default();
+        if !written.contains(&b'\n') && !written.contains(&b'\r') {
+            decoded.single(text, run.start, run.end);
+            continue;
         }
-        (start, end) = (next, next + length);
+        let lines = lines(bytes, run);
+        let taken = if lines.len() > 1 { decoded.wrapped(bytes, &lines) } else { 0..0 };
+        for (index, (start, end)) in lines.iter().enumerate() {
+            if index == taken.start && !taken.is_empty() {
+                let last = lines.get(taken.end - 1).copied().unwrap_or_default();
+                let digits = joined(bytes, lines.get(taken.clone()).unwrap_or_default());
+                decoded.replace(bytes, *start..last.1, &digits);
+            } else if !taken.contains(&index) && end - start >= LEAST {
+                decoded.single(text, *start, *end);
+            }
+        }
     }
-    end
+    decoded
+}
+
+/// Where each line of a run begins and ends; empty ones are left out.
+fn lines(bytes: &[u8], run: Range<usize>) -> Vec<(usize, usize)> {
+    let mut lines = Vec::new();
+    let mut at = run.start;
+    while at < run.end {
+        let rest = bytes.get(at..run.end).unwrap_or_default();
+        let length = rest.iter().position(|byte| !BASE64.has(*byte)).unwrap_or(rest.len());
+        if length > 0 {
+            lines.push((at, at + length));
+        }
+        at += length + 1;
+    }
+    lines
+}
+
+fn joined(bytes: &[u8], lines: &[(usize, usize)]) -> Vec<u8> {
+    lines.iter().filter_map(|(start, end)| bytes.get(*start..*end)).flatten().copied().collect()
+}
+
+impl Decoded {
+    /// Which of the lines are one encoded text: all of them, or all but some words at both ends.
+    /// Lines of every length are joined, since who hides something need not obey RFC 2045.
+    fn wrapped(&mut self, bytes: &[u8], lines: &[(usize, usize)]) -> Range<usize> {
+        for first in 0..=WORD_LINES {
+            for last in [lines.len(), lines.len() - 1] {
+                let Some(block) = lines.get(first..last).filter(|block| block.len() > 1) else {
+                    continue;
+                };
+                let digits = joined(bytes, block);
+                if digits.len() < LEAST {
+                    continue;
+                }
+                self.is_packed |= is_packed(&digits);
+                if decode(&digits).is_some() {
+                    return first..last;
+                }
+            }
+        }
+        0..0
+    }
+
+    fn replace(&mut self, bytes: &[u8], place: Range<usize>, digits: &[u8]) {
+        if let Some(text) = decode(digits) {
+            let padding = bytes.get(place.end..).unwrap_or_default();
+            let padding = padding.iter().take(2).take_while(|byte| **byte == b'=').count();
+            self.edits.push(place.start..place.end + padding, &text);
+        }
+    }
+
+    fn single(&mut self, text: &str, start: usize, end: usize) {
+        let Some(digits) = text.as_bytes().get(start..end) else { return };
+        self.is_packed |= is_packed(digits);
+        match decode(digits) {
+            Some(_) => self.replace(text.as_bytes(), start..end, digits),
+            None => pieces(text, start, end, &mut self.edits),
+        }
+    }
+}
+
+/// Whether digits decode to compressed bytes.
+fn is_packed(digits: &[u8]) -> bool {
+    if digits.len() < LEAST_PACKED {
+        return false;
+    }
+    let is_hex = digits.iter().take(LEAST_PACKED).all(u8::is_ascii_hexdigit);
+    let head = if is_hex {
+        digits.get(..12).map(|head| bits(head, 4, |byte| char::from(byte).to_digit(16)))
+    } else {
+        digits.get(..8).map(|head| bits(head, 6, base64_digit))
+    };
+    let Some(head) = head else { return false };
+    // zlib's header is two bytes, which are a multiple of 31 (RFC 1950).
+    let is_zlib = matches!(head.get(..2), Some([0x78, 0x01 | 0x5E | 0x9C | 0xDA])) && !is_hex;
+    let is_mixed = || {
+        let has = |class: fn(&u8) -> bool| digits.iter().any(class);
+        has(u8::is_ascii_digit) && has(u8::is_ascii_lowercase) && has(u8::is_ascii_uppercase)
+    };
+    PACKED.iter().any(|magic| head.starts_with(magic)) || is_zlib && is_mixed()
+}
+
+/// The bytes of a few digits of `bits` bits each; those before the first that is none.
+fn bits(digits: &[u8], bits: u32, value: impl Fn(u8) -> Option<u32>) -> Vec<u8> {
+    let mut held: u64 = 0;
+    let mut held_bits = 0;
+    let mut out = Vec::new();
+    for digit in digits.iter().map_while(|digit| value(*digit)) {
+        held = (held << bits) | u64::from(digit);
+        held_bits += bits;
+        if held_bits >= 8 {
+            held_bits -= 8;
+            out.extend(u8::try_from((held >> held_bits) & 0xFF));
+        }
+    }
+    out
 }
 
 /// A run may be words and an encoded one, joined by `-`, `_` or `/`.
@@ -162,7 +254,7 @@ mod tests {
     use super::*;
 
     fn decoded(text: &str) -> String {
-        runs(text).whole(text).0
+        runs(text).edits.whole(text).0
     }
 
     #[test]
@@ -188,5 +280,31 @@ mod tests {
         let text = format!("{line}\n{line}\n");
         let plain = "abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuv";
         assert_eq!(decoded(&text), format!("{plain}{plain}\n"));
+        // Of odd lengths, between words.
+        let odd = "Text\naGVsbG8gd29yb\nGQsIGhl\r\nbGxvIHdvcmxkL\nCBoZWxsbyB3b3J\nsZA==\nand so on";
+        assert_eq!(decoded(odd), "Text\nhello world, hello world, hello world\nand so on");
+        let words = "some\nplain\nwords\nbelow\neach\nother\ninternationalization";
+        assert_eq!(decoded(words), words);
+    }
+
+    #[test]
+    fn knows_compressed_bytes() {
+        for text in [
+            "H4sIAAAAAAAAA8tIzcnJVyjPL8pJUUjOSCzKTgUAbU5lOhYAAAA=",
+            "eJzLSM3JyVcozy/KSVFIzkgsyk4FAGL4CBcAAAAAAAA=",
+            "UEsDBBQAAAAIAAAAIQBhYmNkZWZnaGlqa2xtbm9wcXJzdHV2d3h5eg",
+            "1f8b0800000000000003cb48cdc9c95728cf2fca4951",
+            "H4sIAAAAAAAAA8tIzcn\nJVyjPL8pJUUjOSCzKTg\nUAbU5lOhYAAAA=",
+        ] {
+            assert!(runs(text).is_packed, "{text}");
+        }
+        for text in [
+            "aGVsbG8gd29ybGQsIGhlbGxvIHdvcmxkLCBoZWxsbyB3b3JsZA==",
+            "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR4",
+            "H4sIAAAA is gzip",
+            "d41d8cd98f00b204e9800998ecf8427ed41d8cd98f00b204",
+        ] {
+            assert!(!runs(text).is_packed, "{text}");
+        }
     }
 }

@@ -143,10 +143,14 @@ fn entity(text: &str, at: usize) -> Option<(Unit, usize)> {
         [b'#', b'x' | b'X', body @ ..] => (body, 16, 3),
         [b'#', body @ ..] => (body, 10, 2),
         _ => {
-            let length = rest.iter().position(|byte| *byte == b';')?;
-            let name = rest.get(..length)?;
-            let (_, with) = NAMED.iter().find(|(known, _)| known.as_bytes() == name)?;
-            return Some((Unit::Named(with), at + length + 2));
+            let length = rest.iter().position(|byte| *byte == b';');
+            let name = length.and_then(|length| rest.get(..length));
+            let known = NAMED.iter().find(|(known, _)| name == Some(known.as_bytes()));
+            let (with, length) = match known {
+                Some((name, with)) => (with, name.len() + 1),
+                None => open_ended(rest)?,
+            };
+            return Some((Unit::Named(with), at + 1 + length));
         }
     };
     let is_digit = |byte: &u8| char::from(*byte).is_digit(radix);
@@ -155,6 +159,18 @@ fn entity(text: &str, at: usize) -> Option<(Unit, usize)> {
     let symbol = char::from_u32(u32::from_str_radix(digits, radix).ok()?)?;
     let has_semicolon = body.get(length) == Some(&b';');
     Some((Unit::Text(symbol), at + from + length + usize::from(has_semicolon)))
+}
+
+/// An entity by name without its semicolon, and the length of its name. Only those that no member
+/// of a query is called.
+fn open_ended(rest: &[u8]) -> Option<(&'static &'static str, usize)> {
+    const NAMES: &[&str] = &["commat", "period", "lowbar", "nbsp", "shy"];
+    let name = NAMES.iter().find(|name| rest.starts_with(name.as_bytes()))?;
+    if rest.get(name.len()) == Some(&b'=') {
+        return None;
+    }
+    let (_, with) = NAMED.iter().find(|(known, _)| known == name)?;
+    Some((with, name.len()))
 }
 
 /// `\u0041`, `\u{41}`, `\U00000041`, `\x41`, `\101`, with any number of backslashes before
@@ -222,6 +238,7 @@ mod tests {
         assert_eq!(decoded("&#52;&#x31;&#49&commat;"), "411@");
         assert_eq!(decoded(r"\u0034\x31\\u0031\061\u{31}"), "41111");
         assert_eq!(decoded(r"\ud83d\ude00 %F0%9F%98%80 %u0041"), "😀 😀 A");
+        assert_eq!(decoded("a&commatb&periodcom?a&period=2"), "a@b.com?a&period=2");
         assert_eq!(decoded("100% of & \\ %zz &unknown; \\u12"), "100% of & \\ %zz &unknown; \\u12");
         assert_eq!(decoded("%ff%41"), "%ffA");
     }

@@ -80,6 +80,19 @@ const DRAWN: &[u32] = &[0x1F150, 0x1F170, 0x1F1E6];
 /// What changes on the way to the view of look-alikes. Words without any ASCII letter, digit or
 /// `@` stay: a text in Russian is no disguise.
 pub(super) fn look_alikes(text: &str) -> Edits {
+    replaced(text, ascii_of)
+}
+
+/// The same for letters of other scripts only: who looks for words must tell `ö` from `o`.
+pub(super) fn of_other_scripts(text: &str) -> Edits {
+    replaced(text, |symbol| {
+        let is_latin = matches!(symbol, '\u{C0}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}');
+        let of_table = ASCII_OF.get(&symbol).copied().filter(|_| !is_latin);
+        of_table.or_else(|| drawn(symbol))
+    })
+}
+
+fn replaced(text: &str, ascii_of: impl Fn(char) -> Option<char>) -> Edits {
     let mut edits = Edits::default();
     let mut at = 0;
     for word in text.split_inclusive([' ', '\n', '\t']) {

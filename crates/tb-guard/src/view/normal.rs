@@ -112,6 +112,12 @@ fn is_mark(symbol: char) -> bool {
             || (is_combining_mark(symbol) && seen(symbol) == Seen::Nothing))
 }
 
+/// A mark that no character of its own contains once the text is composed: lines through letters
+/// and the like (U+0300 to U+036F, U+20D0 to U+20FF).
+pub(super) const fn is_stray_mark(symbol: char) -> bool {
+    matches!(symbol, '\u{300}'..='\u{36F}' | '\u{20D0}'..='\u{20FF}')
+}
+
 /// Texts written in tag characters, which nobody sees and models read.
 pub(super) fn tags(text: &str) -> Edits {
     let mut edits = Edits::default();

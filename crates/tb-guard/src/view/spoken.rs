@@ -58,7 +58,8 @@ pub(super) fn digits(text: &str) -> Edits {
     let mut edits = Edits::default();
     let mut until = 0;
     for run in DIGIT_WORDS.runs(text.as_bytes(), LEAST_RUN) {
-        if run.start < until {
+        let is_plain = || !says_digit(text.as_bytes().get(run.clone()).unwrap_or_default());
+        if run.start < until || is_plain() {
             continue;
         }
         let Some(rest) = text.get(run.start..) else { continue };
@@ -80,6 +81,21 @@ pub(super) fn digits(text: &str) -> Edits {
         sequence.finish(&mut edits);
     }
     edits
+}
+
+/// Whether one of the usual words for digits stands in a run; most runs are of other prose, and
+/// this is soon seen.
+fn says_digit(run: &[u8]) -> bool {
+    /// The first two letters of `zero` to `nine`.
+    const HEADS: &[[u8; 2]] =
+        &[*b"ze", *b"on", *b"tw", *b"th", *b"fo", *b"fi", *b"si", *b"se", *b"ei", *b"ni"];
+    let is_said = |word: &[u8]| {
+        let head = [word.first(), word.get(1)].map(|byte| byte.map_or(0, u8::to_ascii_lowercase));
+        (3..=5).contains(&word.len())
+            && HEADS.contains(&head)
+            && WORDS.iter().any(|(known, _)| known.as_bytes().eq_ignore_ascii_case(word))
+    };
+    run.split(|byte| !byte.is_ascii_alphabetic()).any(is_said)
 }
 
 /// The words of a text, letters and digits only.
@@ -113,7 +129,10 @@ impl Sequence {
             self.end = end;
             return word.len() <= 4;
         }
-        let is = |known: &str| word.eq_ignore_ascii_case(known);
+        let first = word.bytes().next().map_or(0, |byte| byte.to_ascii_lowercase());
+        let is = |known: &str| {
+            known.as_bytes().first() == Some(&first) && word.eq_ignore_ascii_case(known)
+        };
         if let Some((_, times)) = TIMES.iter().find(|(known, _)| is(known)) {
             self.times = Some(*times);
             self.pieces.push((at, end, String::new()));

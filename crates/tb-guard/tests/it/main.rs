@@ -6,6 +6,8 @@ mod again;
 mod figures;
 mod identity;
 mod injection;
+mod leaks;
 mod mutations;
+mod passwords;
 mod scanning;
 mod streams;

@@ -30,12 +30,43 @@ pub(super) fn may_begin(bytes: &[u8], run: Run) -> bool {
     let is_digits = run.is_number || digits_before_extension(bytes, run) >= 4;
     let left = before(bytes, run.start);
     let is_inside = match left {
+        b'/' if follows_verb(bytes, run.start) => false,
         b'-' | b'.' | b'/' | b'_' => before(bytes, run.start - 1).is_ascii_alphanumeric(),
         b',' => before(bytes, run.start - 1).is_ascii_digit() && run.len() == 3,
         b'@' | b'$' | b'\\' | b'#' => true,
         _ => false,
     };
     is_digits && run.len() <= 15 && !is_inside
+}
+
+/// Parts of a path that say that a telephone number is the next one.
+const VERBS: &[&str] = &[
+    "call", "calls", "dial", "phone", "phones", "tel", "sms", "msisdn", "mobile", "whatsapp",
+    "fax", "wa.me",
+];
+
+/// The last part of a path before a slash: what stands between it and the blank, quote or slash
+/// before.
+fn segment(bytes: &[u8], slash: usize) -> (&[u8], bool) {
+    let head = bytes.get(..slash).unwrap_or_default();
+    let is_part = |byte: &&u8| byte.is_ascii_alphanumeric() || b"-_.".contains(byte);
+    let length = head.iter().rev().take(24).take_while(is_part).count();
+    (head.get(slash - length..).unwrap_or_default(), before(bytes, slash - length) == b'/')
+}
+
+/// Whether the part of a path before a slash says that a number follows.
+fn follows_verb(bytes: &[u8], place: usize) -> bool {
+    let (part, _) = segment(bytes, place.saturating_sub(1));
+    VERBS.iter().any(|verb| part.eq_ignore_ascii_case(verb.as_bytes()))
+}
+
+/// Whether a slash before a place ends a part of a path, as in `/call/+1…`, and is no digit of
+/// base64.
+pub(super) fn follows_segment(bytes: &[u8], place: usize) -> bool {
+    let (part, is_in_path) = segment(bytes, place.saturating_sub(1));
+    let is_word = part.len() > 1
+        && part.iter().all(|byte| byte.is_ascii_lowercase() || b"-_.".contains(byte));
+    is_word && is_in_path || follows_verb(bytes, place)
 }
 
 /// In `3560x4587`: how many digits stand before the extension.
