@@ -6,6 +6,7 @@
 //! `docs/reliability.md`.
 
 mod answer;
+mod data_class;
 mod drive;
 mod gateway;
 mod ledger;
@@ -35,9 +36,21 @@ pub(crate) struct ChaosArguments {
     /// The order of the requests. What the providers draw is not repeatable.
     #[arg(long, default_value_t = 1)]
     seed: u64,
-    /// Write the table into docs/reliability.md.
+    /// Write the figures into docs/reliability.md.
     #[arg(long)]
     write_docs: bool,
+    /// Run this part alone.
+    #[arg(long, value_enum)]
+    only: Option<Part>,
+}
+
+/// A part of the proof.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Part {
+    /// Which rung of the ladder answers.
+    Ladder,
+    /// Health data never reaches a provider without an agreement.
+    DataClass,
 }
 
 /// Failures at the providers, in percent.
@@ -58,16 +71,45 @@ pub(crate) fn run(arguments: &ChaosArguments) -> anyhow::Result<bool> {
         return bench::run_optimised(&workspace);
     }
     let machine = Machine::observe()?;
-    let levels = outage(&workspace, arguments.requests, arguments.seed)?;
-    if arguments.write_docs {
-        page::write_docs(&workspace.root.join("docs/reliability.md"), &levels, &machine)?;
+    let page = workspace.root.join("docs/reliability.md");
+    let mut is_kept = true;
+    if arguments.only != Some(Part::DataClass) {
+        let levels = outage(&workspace, arguments.requests, arguments.seed)?;
+        if arguments.write_docs {
+            page::write_docs(&page, &levels, &machine)?;
+        }
+        is_kept &= report(&levels);
     }
-    Ok(report(&levels))
+    if arguments.only != Some(Part::Ladder) {
+        let outcome = data_classes(&workspace, arguments.requests)?;
+        if arguments.write_docs {
+            page::write_data_class(&page, &outcome, &machine)?;
+        }
+        is_kept &= report_data_class(&outcome);
+    }
+    Ok(is_kept)
+}
+
+fn data_classes(workspace: &Workspace, requests: u32) -> anyhow::Result<data_class::Outcome> {
+    let program = workspace.gateway()?;
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(data_class::run(program, folder.path(), requests.into()))
+}
+
+fn report_data_class(outcome: &data_class::Outcome) -> bool {
+    println!("{}", page::data_class(outcome));
+    let broken = outcome.broken();
+    if let Some(promise) = &broken {
+        println!("broken: {promise}");
+    }
+    broken.is_none()
 }
 
 /// The same with fewer requests, for `cargo xtask test`.
 pub(crate) fn check(workspace: &Workspace, requests: u32) -> anyhow::Result<()> {
     ensure!(report(&outage(workspace, requests, 1)?), "a promise is broken");
+    ensure!(report_data_class(&data_classes(workspace, requests)?), "a promise is broken");
     Ok(())
 }
 

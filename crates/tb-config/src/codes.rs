@@ -89,7 +89,7 @@ codes! {
     BadFailure "E0040" Error "A simulated failure has neither or both of `status` and `kind`.";
     NoEffect "E0041" Error "The key has no effect together with the others, so it is refused rather than ignored.";
     Duplicate "E0042" Error "An entry stands twice in a list.";
-    Contradiction "E0043" Error "Two values contradict each other: one of them must not exceed the other.";
+    Contradiction "E0043" Error "Two values contradict each other: mostly one of them must not exceed the other.";
     BadFallback "E0044" Error "A fallback is not another model of `[models]`.";
     EmptyRung "E0045" Error "`on_exhausted` names something that has nothing to answer with: `stale_cache` needs a cache and time, `rules` needs a file.";
     UnreadableRules "E0046" Error "A rules file cannot be read, or is not UTF-8.";
@@ -99,6 +99,15 @@ codes! {
     BadDetector "E0050" Error "A detector or a keyword list of the guard cannot be used.";
     UnreadableWords "E0051" Error "A file of words cannot be read, or is not UTF-8.";
     UnknownService "E0052" Error "A detector names a service that is not in `[services]`.";
+    UnknownTimeZone "E0053" Error "The database of time zones has no such zone.";
+    BadMasterKey "E0054" Error "A master key is not 32 bytes in base64 or hex.";
+    BadIssuer "E0055" Error "An issuer of tokens has neither or both of `jwks_file` and `jwks_url`, fetches its keys over plain HTTP, leaves a claim empty, or is the same as another.";
+    UnknownIssuer "E0056" Error "A workload of a service names an issuer that is not in `[identity]`.";
+    BadWorkload "E0057" Error "A workload of a service is neither `spiffe://trust-domain/path` nor `NAME:SUBJECT`.";
+    SharedWorkload "E0058" Error "A workload fits two services, so nobody could say for which it calls.";
+    BadAccessFile "E0059" Error "A file of `[server.tls]` or `[identity]` cannot be read, or is not what it should be: PEM, or a JSON Web Key Set.";
+    ClassNotListed "E0060" Error "The `data_class` of a service is not one of its `data_classes`.";
+    UnknownClass "E0061" Error "A list of data classes names one that is neither built in nor in `[data_classes]`.";
     InlineSecret "W0101" Warning "A secret stands in the file itself. It works, but whoever reads the file has it.";
     ClearText "W0102" Warning "API keys are sent over plain HTTP to another machine.";
     NoProvider "W0103" Warning "No provider is configured, so every call ends in `model_not_found`.";
@@ -106,6 +115,9 @@ codes! {
     Unused "W0105" Warning "The key has no effect as long as `on_exhausted` does not name what uses it.";
     GuardOff "W0106" Warning "The guard is off: texts leave as they come.";
     FailsOpen "W0107" Warning "When the guard fails, texts leave as they come.";
+    NoAgreement "W0108" Warning "Health data may go to providers without an agreement.";
+    NoProviderForClass "W0109" Warning "A service lists a class of data that no provider may receive, so its requests of that class end in `no_eligible_provider`.";
+    NoCertificates "W0110" Warning "A service lists a SPIFFE workload, but no client certificates are asked for, so nobody can be it.";
 }
 
 #[cfg(test)]

@@ -66,6 +66,8 @@ impl<'a> Document<'a> {
                     | Code::BadAddress
                     | Code::BadUrl
                     | Code::BadDate
+                    | Code::UnknownTimeZone
+                    | Code::BadWorkload
             );
             let understood = match &fault.place {
                 Place::File(span) => !broken.contains(&lines.line(span.start)),

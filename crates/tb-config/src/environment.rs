@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::watched::FileStamp;
+
 /// Where variables and files come from. Tests pass a [`FixedEnvironment`].
 pub trait Environment: Send + Sync {
     /// The variable's value, if it is set and is valid Unicode.
@@ -14,6 +16,9 @@ pub trait Environment: Send + Sync {
     /// # Errors
     /// As of the file system; `InvalidData` when it is not UTF-8.
     fn read_file(&self, path: &Path) -> io::Result<String>;
+
+    /// What changes when the file does, without reading it; `None` when there is none.
+    fn stamp(&self, path: &Path) -> Option<FileStamp>;
 }
 
 /// The process's own variables and the file system.
@@ -28,6 +33,10 @@ impl Environment for SystemEnvironment {
 
     fn read_file(&self, path: &Path) -> io::Result<String> {
         std::fs::read_to_string(path)
+    }
+
+    fn stamp(&self, path: &Path) -> Option<FileStamp> {
+        FileStamp::of(&std::fs::metadata(path).ok()?)
     }
 }
 
@@ -61,5 +70,9 @@ impl Environment for FixedEnvironment {
 
     fn read_file(&self, path: &Path) -> io::Result<String> {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn stamp(&self, path: &Path) -> Option<FileStamp> {
+        self.files.get(path).map(|text| FileStamp::of_text(text))
     }
 }

@@ -48,6 +48,10 @@ pub(crate) enum Kind {
     Duration {
         min_ms: u64,
     },
+    /// A duration, or `forever`.
+    DurationOrForever {
+        min_ms: u64,
+    },
     Size {
         min: u64,
         max: u64,
@@ -59,8 +63,12 @@ pub(crate) enum Kind {
     Choice(&'static [&'static str]),
     Texts,
     Choices(&'static [&'static str]),
+    /// Classes of data: built-in ones and those of `[data_classes]`.
+    Classes,
     Networks,
     Secrets,
+    /// One secret by reference.
+    Secret,
     /// A string, or a list of strings.
     TextOrTexts,
     /// A list of lists of strings, or one such list.
@@ -79,16 +87,22 @@ pub(crate) enum Kind {
     Named(&'static Table),
 }
 
+mod access;
 mod guard;
 mod models;
 mod process;
+mod quotas;
+mod records;
 mod routing;
 mod rules;
 
 use self::Default::{Absent, Depends};
+use self::access::{DATA_CLASS, IDENTITY};
 use self::guard::GUARD;
 use self::models::MODEL;
 use self::process::{CACHE, ENVIRONMENT, JOURNAL, SERVER, STORAGE, TELEMETRY};
+use self::quotas::ORGANISATION;
+use self::records::{AUDIT, CONTENT_LOG, KEYS, RETENTION};
 use self::routing::{PRICE, PROVIDER, SERVICE};
 
 pub(crate) use self::rules::RULES_FILE;
@@ -127,6 +141,12 @@ pub(crate) static ROOT: Table = table(
             Absent,
             "What is looked for in texts, and what is done about it.",
         ),
+        key(
+            "organisation",
+            Kind::Table(&ORGANISATION),
+            Absent,
+            "What all services together may do and spend.",
+        ),
         key("providers", Kind::Named(&PROVIDER), Absent, "Where models are served, by name."),
         key("models", Kind::Named(&MODEL), Absent, "What clients may send as `model`, by name."),
         key(
@@ -141,6 +161,27 @@ pub(crate) static ROOT: Table = table(
             Absent,
             "Prices by `vendor/model`, over the built-in table.",
         ),
+        key(
+            "data_classes",
+            Kind::Named(&DATA_CLASS),
+            Absent,
+            "What classes of data ask of providers, by name; also your own classes.",
+        ),
+        key(
+            "identity",
+            Kind::Named(&IDENTITY),
+            Absent,
+            "Issuers of tokens that workloads may present in the place of a key, by name.",
+        ),
+        key("keys", Kind::Table(&KEYS), Absent, "What holds for every virtual key."),
+        key("audit", Kind::Table(&AUDIT), Absent, "The audit log."),
+        key(
+            "content_log",
+            Kind::Table(&CONTENT_LOG),
+            Depends("required by a service with `content_log = true`"),
+            "Where masked requests and answers are kept, encrypted.",
+        ),
+        key("retention", Kind::Table(&RETENTION), Absent, "How long records are kept."),
     ],
 );
 

@@ -32,6 +32,7 @@ mod schema;
 mod sections;
 mod value;
 mod vendors;
+mod watched;
 
 pub mod snapshot;
 
@@ -43,6 +44,7 @@ pub use nearest::nearest;
 pub use report::{Diagnostic, Position, Report};
 pub use schema::{reference, schema};
 pub use snapshot::*;
+pub use watched::{FileStamp, Watched};
 
 /// The commented file that `tollbar init` writes. It passes `check` on a machine where no
 /// variable is set.

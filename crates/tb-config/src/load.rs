@@ -16,6 +16,7 @@ use crate::sections;
 use crate::snapshot::Snapshot;
 use crate::value::Mistake;
 use crate::vendors;
+use crate::watched::Watched;
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +85,8 @@ pub struct Loaded {
     pub origin: Option<PathBuf>,
     /// What somebody should know, though it is accepted.
     pub warnings: Vec<Diagnostic>,
+    /// The files that it was made of and that others renew: secrets, certificates, key sets.
+    pub watched: Watched,
     pub(crate) effective: Vec<EffectiveValue>,
 }
 
@@ -176,7 +179,7 @@ fn read(
     let root = Section::new(&reader, &ROOT, Some(document.table()), String::new(), whole);
     let draft = sections::snapshot(&root);
     drop(root);
-    let Findings { mut faults, mut effects, elsewhere, hashed } = reader.into_findings();
+    let Findings { mut faults, mut effects, elsewhere, hashed, watched } = reader.into_findings();
     if input.built_in {
         unplace(&mut faults, &mut effects);
     }
@@ -191,7 +194,7 @@ fn read(
             let values = effective.iter().flat_map(|one| [one.key.as_str(), one.value.as_str()]);
             snapshot.hash = crate::hash::fnv1a(values.chain(hashed.iter().map(String::as_str)));
             let warnings = report.diagnostics;
-            Ok(Loaded { snapshot: Arc::new(snapshot), origin: None, warnings, effective })
+            Ok(Loaded { snapshot: Arc::new(snapshot), origin: None, warnings, watched, effective })
         }
         _ => Err(report),
     }
@@ -217,7 +220,10 @@ fn check_overrides(reader: &Reader<'_>) {
         .iter()
         .filter_map(|key| key.kind.below())
         .filter(|table| table.overridable)
-        .flat_map(|table| table.keys.iter().map(|key| format!("{}.{}", table.place, key.name)))
+        .flat_map(|table| {
+            let scalars = table.keys.iter().filter(|key| key.kind.below().is_none());
+            scalars.map(|key| format!("{}.{}", table.place, key.name))
+        })
         .collect();
     for (key, _) in &reader.overrides.values {
         if !known.contains(key) {

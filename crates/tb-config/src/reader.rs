@@ -11,6 +11,7 @@ use crate::environment::Environment;
 use crate::load::Overrides;
 use crate::report::Diagnostic;
 use crate::value::Mistake;
+use crate::watched::Watched;
 
 mod range;
 mod section;
@@ -85,6 +86,8 @@ pub(crate) struct Findings {
     pub(crate) elsewhere: Vec<Diagnostic>,
     /// What the hash covers beside the effective values.
     pub(crate) hashed: Vec<String>,
+    /// The files whose changes bring about a reload, as they were just before they were read.
+    pub(crate) watched: Watched,
 }
 
 impl<'a> Reader<'a> {
@@ -125,6 +128,14 @@ impl<'a> Reader<'a> {
     /// Makes the hash of the configuration follow this text, which no effective value shows.
     pub(crate) fn hash_too(&self, text: String) {
         self.findings.borrow_mut().hashed.push(text);
+    }
+
+    /// Makes a change of this file bring about a reload. To be called before it is read: a change
+    /// in between is noticed then.
+    pub(crate) fn watch(&self, path: &str) {
+        let path = self.resolve(path);
+        let stamp = self.environment.stamp(&path);
+        self.findings.borrow_mut().watched.add(path, stamp);
     }
 
     /// The path, taken from the folder of the file when it is relative.

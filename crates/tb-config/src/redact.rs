@@ -93,7 +93,7 @@ fn in_value(key: &str, value: &Spanned<DeValue<'_>>, rules: &Table, spans: &mut 
             }
         }
         _ => {
-            if key == "api_keys" {
+            if holds_secrets(key) {
                 spans.push(value.span());
             }
         }
@@ -114,16 +114,22 @@ fn is_word(value: &DeValue<'_>) -> bool {
     value.as_str().is_some_and(|text| text.len() < LONG_RUN && text.bytes().all(is_letter))
 }
 
+/// The keys whose values are secrets, or references to them.
+fn holds_secrets(key: &str) -> bool {
+    matches!(key, "api_keys" | "master_key")
+}
+
 /// `env` and `file` are the two ways to refer to a secret; a mistyped key (`api_key`) may hold
-/// one, and a URL may carry a password.
+/// one, a URL may carry a password, and a PEM text may stand where its file should be named.
 fn is_suspicious(key: &str, text: &str, rules: &Table) -> bool {
     match key {
         "env" => !is_variable_name(text),
         "file" => false,
-        "api_keys" => true,
+        key if holds_secrets(key) => true,
         _ => {
             !(is_known_within(rules, key) || REFUSED.iter().any(|line| line.key == key))
-                || (text.contains("://") && text.contains('@'))
+                || (text.contains("://") && text.contains(['@', '?']))
+                || text.contains("-----BEGIN")
         }
     }
 }

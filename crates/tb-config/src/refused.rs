@@ -15,27 +15,11 @@ const fn refused(place: &'static str, key: &'static str) -> Refused {
 
 /// All of them.
 pub(crate) const REFUSED: &[Refused] = &[
-    refused("", "retention"),
     refused("", "prompts"),
     refused("", "pinning"),
     refused("", "alerts"),
-    refused("", "audit"),
-    refused("", "keys"),
-    refused("", "content_log"),
-    refused("server", "content_log"),
-    refused("telemetry", "content_log"),
     refused("telemetry", "otlp_endpoint"),
-    refused("models.*", "content_log"),
-    refused("services.*.limits", "requests_per_minute"),
-    refused("services.*.limits", "requests_per_hour"),
-    refused("services.*.limits", "requests_per_day"),
-    refused("services.*.limits", "tokens_per_minute"),
-    refused("services.*.limits", "tokens_per_hour"),
-    refused("services.*.limits", "tokens_per_day"),
-    refused("services.*", "budget"),
-    refused("services.*", "user_limits"),
     refused("services.*", "templates_only"),
-    refused("services.*", "content_log"),
     refused("services.*", "cache"),
 ];
 

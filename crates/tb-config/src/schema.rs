@@ -57,8 +57,10 @@ fn default_json(kind: &Kind, default: &str) -> Value {
         | Kind::Whole { .. }
         | Kind::Share
         | Kind::Texts
+        | Kind::TextOrTexts
         | Kind::TextsOrTable(_)
         | Kind::Choices(_)
+        | Kind::Classes
         | Kind::Networks
         | Kind::Secrets => serde_json::from_str(default).unwrap_or(Value::Null),
         _ => default.into(),
@@ -73,15 +75,21 @@ fn kind_schema(kind: &Kind) -> Value {
         Kind::Whole { min, max } => json!({ "type": "integer", "minimum": min, "maximum": max }),
         Kind::Share => json!({ "type": "number", "minimum": 0, "maximum": 1 }),
         Kind::Duration { .. } => json!({ "type": "string", "pattern": "^([0-9]+(ms|s|m|h|d))+$" }),
+        Kind::DurationOrForever { .. } => {
+            json!({ "type": "string", "pattern": "^(forever|([0-9]+(ms|s|m|h|d))+)$" })
+        }
         Kind::Size { .. } => json!({ "type": ["string", "integer"] }),
         Kind::Dollars => json!({ "type": ["number", "string"], "minimum": 0 }),
         Kind::Date => json!({ "type": "string", "format": "date" }),
         Kind::Choice(words) => json!({ "type": "string", "enum": words }),
-        Kind::Texts | Kind::Networks => json!({ "type": "array", "items": { "type": "string" } }),
+        Kind::Texts | Kind::Classes | Kind::Networks => {
+            json!({ "type": "array", "items": { "type": "string" } })
+        }
         Kind::Choices(words) => {
             json!({ "type": "array", "items": { "type": "string", "enum": words } })
         }
-        Kind::Secrets => json!({ "type": "array", "items": secret_schema() }),
+        Kind::Secrets => json!({ "type": "array", "items": secret_schema(true) }),
+        Kind::Secret => secret_schema(false),
         Kind::TextOrTexts => json!({ "type": ["string", "array"], "items": { "type": "string" } }),
         Kind::TextSets => json!({
             "type": "array",
@@ -117,12 +125,16 @@ fn texts_or_table_schema(table: &Table) -> Value {
 }
 
 /// A string is accepted with a warning; the schema lets editors advise against it.
-fn secret_schema() -> Value {
+fn secret_schema(weighted: bool) -> Value {
     let weight = json!({ "type": "integer", "minimum": 0, "maximum": MAX_WEIGHT, "default": 1 });
     let reference = |key: &str| {
+        let mut properties = json!({ key: { "type": "string" } });
+        if let Some(object) = properties.as_object_mut().filter(|_| weighted) {
+            object.insert("weight".into(), weight.clone());
+        }
         json!({
             "type": "object",
-            "properties": { key: { "type": "string" }, "weight": weight },
+            "properties": properties,
             "required": [key],
             "additionalProperties": false,
         })
@@ -165,7 +177,7 @@ fn table_reference(table: &Table, text: &mut String) {
         table.doc
     );
     for key in table.keys {
-        let variable = if table.overridable {
+        let variable = if table.overridable && key.kind.below().is_none() {
             format!(" Variable `{}`.", variable_name(&format!("{}.{}", table.place, key.name)))
         } else {
             String::new()
@@ -195,6 +207,7 @@ fn kind_word(kind: &Kind) -> String {
         Kind::Whole { min, max } => format!("integer, {min} to {max}"),
         Kind::Share => "number, 0 to 1".to_owned(),
         Kind::Duration { .. } => "duration".to_owned(),
+        Kind::DurationOrForever { .. } => "duration, or `forever`".to_owned(),
         Kind::Size { .. } => "size".to_owned(),
         Kind::Address => "IP address and port".to_owned(),
         Kind::Url => "URL".to_owned(),
@@ -203,8 +216,10 @@ fn kind_word(kind: &Kind) -> String {
         Kind::Choice(list) => words(list),
         Kind::Texts => "list of strings".to_owned(),
         Kind::Choices(list) => format!("list of {}", words(list)),
+        Kind::Classes => "list of data classes".to_owned(),
         Kind::Networks => "list of networks".to_owned(),
         Kind::Secrets => "list of secrets".to_owned(),
+        Kind::Secret => "secret".to_owned(),
         Kind::TextOrTexts => "string or list of strings".to_owned(),
         Kind::TextSets => "list of lists of strings, or list of strings".to_owned(),
         Kind::TextMap => "table of strings".to_owned(),

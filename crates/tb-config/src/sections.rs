@@ -6,20 +6,27 @@ use std::sync::Arc;
 
 use tb_core::{ModelName, ProviderName, ServiceName};
 
+use self::classes::Classes;
 use crate::codes::Code;
 use crate::reader::{Place, Section};
-use crate::snapshot::{Model, Provider, Service, Snapshot};
+use crate::snapshot::{GuardRules, Model, Provider, ServerSettings, Service, Snapshot};
 use crate::vendors;
 
+mod classes;
 mod guard;
+mod identity;
 mod listeners;
 mod models;
 mod named_file;
 mod prices;
 mod providers;
+mod quotas;
+mod records;
 mod rules_file;
 mod secrets;
 mod services;
+mod tls;
+mod workloads;
 
 pub(crate) use secrets::MAX_WEIGHT;
 
@@ -33,41 +40,98 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
     let environment = listeners::environment_name(&root.always("environment"));
     let prices = prices::table(root.named("prices"));
 
-    let (provider_names, providers) = providers(root);
-    let (model_names, models) = models(root, &provider_names, &providers);
-    let service_sections = service_sections(root);
-    let service_names: Vec<_> = service_sections.iter().map(|(name, _)| name.clone()).collect();
-    let guard_names = guard::Names { models: &model_names, services: &service_names };
-    let guard = guard::GuardSection::read(root.always("guard").as_ref(), &guard_names);
-
-    let known = services::Known { providers: &provider_names, models: &model_names, guard: &guard };
-    let services = services(service_sections, &known);
-    let direct_models = services.values().any(|service| known.reaches_providers(service));
+    let records = records::Records::read(root);
+    let organisation = quotas::organisation(root);
+    let classes = Classes::read(root);
+    let (issuer_names, issuers) = identity::issuers(root);
+    let (provider_names, providers) = providers(root, &classes);
+    let offered = Offered {
+        provider_names: &provider_names,
+        providers: &providers,
+        classes: &classes,
+        workloads: workloads::Known {
+            issuers: &issuer_names,
+            client_certificates: server.as_ref().is_none_or(asks_for_certificates),
+        },
+    };
+    let callers = callers(root, &offered);
     Some(Snapshot {
         hash: 0,
         server: server?,
         storage: storage?,
         journal: journal?,
         providers,
-        models,
-        services,
+        models: callers.models,
+        services: callers.services,
         prices: prices?,
-        direct_models,
+        direct_models: callers.direct_models,
         environment,
         log_format: log_format?,
         cache: cache?,
-        guard: guard.rules()?,
+        guard: callers.guard?,
+        organisation,
+        keys: records.keys,
+        audit: records.audit?,
+        content_log: records.content_log,
+        retention: records.retention?,
+        classes: classes.rules,
+        issuers,
     })
 }
 
+/// What models and services may refer to.
+struct Offered<'a> {
+    provider_names: &'a [String],
+    providers: &'a BTreeMap<ProviderName, Arc<Provider>>,
+    classes: &'a Classes,
+    workloads: workloads::Known<'a>,
+}
+
+/// Models and services, which refer to each other by way of the guard.
+struct Callers {
+    models: BTreeMap<ModelName, Arc<Model>>,
+    services: HashMap<ServiceName, Arc<Service>>,
+    direct_models: bool,
+    /// `None` was reported.
+    guard: Option<GuardRules>,
+}
+
+fn callers(root: &Section<'_>, offered: &Offered<'_>) -> Callers {
+    let (model_names, models) = models(root, offered.provider_names, offered.providers);
+    let service_sections = service_sections(root);
+    let service_names: Vec<_> = service_sections.iter().map(|(name, _)| name.clone()).collect();
+    let guard_names = guard::Names { models: &model_names, services: &service_names };
+    let guard = guard::GuardSection::read(root.always("guard").as_ref(), &guard_names);
+    let known = services::Known {
+        providers: offered.provider_names,
+        models: &model_names,
+        guard: &guard,
+        usable_providers: offered.providers,
+        classes: offered.classes,
+        workloads: &workloads::by_service(&service_sections, &offered.workloads),
+        content_log: root.written_at("content_log").is_some(),
+    };
+    let services = services(service_sections, &known);
+    let direct_models = services.values().any(|service| known.reaches_providers(service));
+    Callers { models, services, direct_models, guard: guard.rules() }
+}
+
+fn asks_for_certificates(server: &ServerSettings) -> bool {
+    server.tls.as_ref().is_some_and(|tls| tls.client_ca.is_some())
+}
+
 /// The names of all providers, and those without a fault.
-fn providers(root: &Section<'_>) -> (Vec<String>, BTreeMap<ProviderName, Arc<Provider>>) {
+fn providers(
+    root: &Section<'_>,
+    classes: &Classes,
+) -> (Vec<String>, BTreeMap<ProviderName, Arc<Provider>>) {
     let sections = root.named("providers");
     let names: Vec<String> = sections.iter().map(|(name, _)| name.clone()).collect();
     if names.is_empty() {
         no_provider(root);
     }
-    let provider = |(name, section): (String, Section<'_>)| providers::provider(&name, &section);
+    let provider =
+        |(name, section): (String, Section<'_>)| providers::provider(&name, &section, classes);
     let providers = sections
         .into_iter()
         .filter_map(provider)

@@ -1,6 +1,8 @@
 //! The checked, immutable configuration that requests are served with.
 
+mod accountability;
 mod guard;
+mod provider_keys;
 
 use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
@@ -11,19 +13,24 @@ use std::time::Duration;
 use tb_core::abilities::builtin;
 use tb_core::rules::Rules;
 use tb_core::{
-    Abilities, Backoff, DataClass, ModelName, Network, PriceTable, ProviderName, Purpose, Secret,
-    ServiceName, Timestamp,
+    Abilities, Backoff, DataClass, Limits, ModelName, Network, PriceTable, ProviderName, Purpose,
+    Secret, ServiceName, Timestamp,
 };
 use tb_providers::simulated::SimulatedSettings;
 use tb_providers::{BaseUrl, DialectName, Quirks};
 
+pub use self::accountability::{
+    AuditPolicy, AuditSettings, CheckpointPlace, ClassRetention, ClassRules, ContentLogSettings,
+    Demands, KeyRules, OwnClass, RetentionRules, TlsSettings, TokenAlgorithm, TokenIssuer,
+    TokenKeys, Workload,
+};
 pub use self::guard::{
-    GuardPolicy, GuardRules, InjectionPolicy, InputLimits, KeywordFilter, Limits, Moderation,
-    ModerationForm, OnTrouble, Reaction,
+    GuardPolicy, GuardRules, InjectionPolicy, InputLimits, KeywordFilter, Moderation,
+    ModerationForm, OnTrouble, Reaction, TextLimits,
 };
 
 /// One configuration, applied whole or not at all.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Snapshot {
     /// A hash over the effective values (secrets left out) and the texts of the rules files and
     /// files of words, in every usage row.
@@ -54,6 +61,20 @@ pub struct Snapshot {
     pub cache: CacheLimits,
     /// `[guard]`
     pub guard: GuardRules,
+    /// `[organisation]`: limits of all services together.
+    pub organisation: Limits,
+    /// `[keys]`
+    pub keys: KeyRules,
+    /// `[audit]`
+    pub audit: AuditSettings,
+    /// `[content_log]`
+    pub content_log: Option<ContentLogSettings>,
+    /// `[retention]`
+    pub retention: RetentionRules,
+    /// `[data_classes]`
+    pub classes: ClassRules,
+    /// `[identity]`
+    pub issuers: Vec<TokenIssuer>,
 }
 
 /// `[cache]`: the room of the response cache of all models together.
@@ -90,6 +111,8 @@ pub struct ServerSettings {
     pub queue_timeout: Duration,
     /// Bytes of request bodies and running streams held at the same time.
     pub memory_budget_bytes: usize,
+    /// `tls`: the public address speaks TLS.
+    pub tls: Option<TlsSettings>,
 }
 
 /// `[storage] url`
@@ -120,7 +143,7 @@ pub enum LogFormat {
 }
 
 /// `[providers.NAME]`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Provider {
     /// Its name.
     pub name: ProviderName,
@@ -159,6 +182,13 @@ pub struct DataHandling {
     pub zero_retention: bool,
     /// The business associate agreement with it.
     pub baa: Option<Baa>,
+    /// `retention`: how long it keeps what it is sent, as it says; `None` = unknown.
+    pub retention: Option<Duration>,
+    /// `training_use`: whether it may train on what it is sent; `None` = unknown, which counts as
+    /// yes where it matters.
+    pub training_use: Option<bool>,
+    /// The operator's own classes that it may receive, a bit for each of [`ClassRules::own`].
+    pub own_classes: u32,
 }
 
 /// A business associate agreement. An expired one counts as none.
@@ -185,7 +215,7 @@ pub enum OnDisconnect {
 }
 
 /// `[models.NAME]`
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Model {
     /// What clients send.
     pub name: ModelName,
@@ -214,6 +244,8 @@ pub struct Model {
     pub on_exhausted_data_classes: Vec<DataClass>,
     /// The response cache.
     pub cache: CacheSettings,
+    /// `limits` and `budget`: of all its callers together.
+    pub limits: Limits,
 }
 
 /// `retry`
@@ -312,6 +344,20 @@ pub struct Service {
     pub max_concurrent: Option<usize>,
     /// What the guard does for it.
     pub guard: Arc<GuardPolicy>,
+    /// `limits` and `budget`. `concurrent` is [`Self::max_concurrent`] and stands not in here.
+    pub limits: Limits,
+    /// `user_limits`: each of its end users.
+    pub user_limits: Limits,
+    /// `audit`
+    pub audit: AuditPolicy,
+    /// `content_log`
+    pub content_log: bool,
+    /// `workloads`: who may call for it without a key.
+    pub workloads: Vec<Workload>,
+    /// The operator's own classes that it may declare, a bit for each of [`ClassRules::own`].
+    pub own_classes: u32,
+    /// `data_class`: the class of its requests that state none.
+    pub data_class: DataClass,
 }
 
 /// Time-outs of a model that is called as `provider/model`: the defaults of `[models]`.
@@ -348,12 +394,34 @@ impl Snapshot {
                 rules: None,
                 on_exhausted_data_classes: Vec::new(),
                 cache: CacheSettings::default(),
+                limits: Limits::default(),
             })
         })
     }
 }
 
 impl Service {
+    /// A service of that name that may call nothing and has no limits.
+    #[must_use]
+    pub fn bare(name: ServiceName) -> Self {
+        Self {
+            name,
+            purposes: Vec::new(),
+            models: Vec::new(),
+            data_classes: Vec::new(),
+            networks: Vec::new(),
+            max_concurrent: None,
+            guard: Arc::default(),
+            limits: Limits::default(),
+            user_limits: Limits::default(),
+            audit: AuditPolicy::default(),
+            content_log: false,
+            workloads: Vec::new(),
+            own_classes: 0,
+            data_class: DataClass::default(),
+        }
+    }
+
     /// Whether it may call the model of that name.
     #[must_use]
     pub fn may_call(&self, model: &str) -> bool {

@@ -14,11 +14,18 @@ use crate::codes::Code;
 use crate::redact::quoted;
 
 pub(crate) mod amount;
+mod checkpoint;
 mod choice;
+pub(crate) mod term;
+mod time_zone;
+
+pub(crate) use checkpoint::{Checkpoint, is_safe};
 
 pub(crate) use choice::{
     AnswerAction, Authentication, Choice, Consequence, Disconnect, Durability, Word,
 };
+pub(crate) use term::Term;
+pub(crate) use time_zone::TimeZoneName;
 
 /// A value as it was written.
 #[derive(Debug, Clone, Copy)]

@@ -35,6 +35,21 @@ impl Timestamp {
             .map_or_else(|_| self.0.to_string(), |moment| format!("{moment:.3}"))
     }
 
+    /// Reads RFC 3339 with any offset.
+    #[must_use]
+    pub fn parse_rfc3339(text: &str) -> Option<Self> {
+        text.parse::<jiff::Timestamp>().ok().map(|moment| Self(moment.as_millisecond()))
+    }
+
+    /// The form of dates in HTTP headers (RFC 9110, 5.6.7): `Sun, 06 Nov 1994 08:49:37 GMT`.
+    #[must_use]
+    pub fn to_http_date(self) -> String {
+        jiff::Timestamp::from_millisecond(self.0).map_or_else(
+            |_| self.0.to_string(),
+            |moment| moment.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string(),
+        )
+    }
+
     /// The UTC calendar day, `2026-11-23`.
     #[must_use]
     pub fn utc_day(self) -> String {
@@ -46,4 +61,18 @@ impl Timestamp {
 pub trait Clock: Send + Sync {
     /// The present moment.
     fn now(&self) -> Timestamp;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_and_reads_moments_as_the_standards_have_them() {
+        let moment = Timestamp(784_111_777_000);
+        assert_eq!(moment.to_http_date(), "Sun, 06 Nov 1994 08:49:37 GMT");
+        assert_eq!(Timestamp::parse_rfc3339(&moment.to_rfc3339()), Some(moment));
+        assert_eq!(Timestamp::parse_rfc3339("1994-11-06T09:49:37+01:00"), Some(moment));
+        assert_eq!(Timestamp::parse_rfc3339("1994-11-06"), None);
+    }
 }

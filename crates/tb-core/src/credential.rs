@@ -7,7 +7,7 @@
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
-use crate::{KeyId, Secret};
+use crate::{KeyId, Pepper, Secret};
 
 /// How virtual keys begin.
 pub(crate) const LIVE_PREFIX: &str = "tb_live_";
@@ -28,6 +28,43 @@ const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnop
 #[error("the system's random number generator failed")]
 pub struct NoRandomness;
 
+/// The random bits of a new credential.
+pub struct Seed {
+    id: [u8; 8],
+    secret: Zeroizing<[u8; 32]>,
+}
+
+impl Seed {
+    /// 320 bits of the system's.
+    ///
+    /// # Errors
+    /// When the system gives no random bytes.
+    pub fn random(random: &dyn SecureRandom) -> Result<Self, NoRandomness> {
+        let mut seed = Self { id: [0; 8], secret: Zeroizing::new([0; 32]) };
+        random.fill(&mut seed.id).map_err(|_| NoRandomness)?;
+        random.fill(seed.secret.as_mut()).map_err(|_| NoRandomness)?;
+        Ok(seed)
+    }
+
+    /// The same bits for the same words, for calls that may be repeated; who has not the pepper
+    /// cannot tell them from random ones.
+    #[must_use]
+    pub fn derived(pepper: &Pepper, words: &[&str]) -> Self {
+        // Each word with its length, so that no two lists of words are the same text.
+        let text: String = words.iter().map(|word| format!("{} {word} ", word.len())).collect();
+        let id = pepper.derive(&format!("an id for {text}"));
+        let secret = Zeroizing::new(pepper.derive(&format!("a secret for {text}")));
+        let id = id.first_chunk().copied().unwrap_or_default();
+        Self { id, secret }
+    }
+}
+
+impl std::fmt::Debug for Seed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("[seed]")
+    }
+}
+
 /// A credential just made.
 pub(crate) struct Credential {
     pub(crate) id: KeyId,
@@ -36,30 +73,33 @@ pub(crate) struct Credential {
 }
 
 impl Credential {
-    /// Makes one out of 40 random bytes: 8 for the id, 32 for the secret.
-    pub(crate) fn generate(random: &dyn SecureRandom, prefix: &str) -> Result<Self, NoRandomness> {
-        let mut id_bytes = [0; 8];
-        let mut secret_bytes = Zeroizing::new([0; 32]);
-        random.fill(&mut id_bytes).map_err(|_| NoRandomness)?;
-        random.fill(secret_bytes.as_mut()).map_err(|_| NoRandomness)?;
-        let id_text = base62(&mut id_bytes, ID_LENGTH);
-        let secret = Zeroizing::new(base62(secret_bytes.as_mut(), SECRET_LENGTH));
+    /// Makes one with an id of its own.
+    pub(crate) fn new(mut seed: Seed, prefix: &str) -> Result<Self, NoRandomness> {
+        let id = KeyId::parse(&base62(&mut seed.id, ID_LENGTH)).ok_or(NoRandomness)?;
+        Ok(Self::of(id, seed, prefix))
+    }
+
+    /// Makes another secret for an id.
+    pub(crate) fn of(id: KeyId, mut seed: Seed, prefix: &str) -> Self {
+        let secret = Zeroizing::new(base62(seed.secret.as_mut(), SECRET_LENGTH));
         let mut text = String::with_capacity(prefix.len() + 64);
         text.push_str(prefix);
-        text.push_str(&id_text);
+        text.push_str(id.as_str());
         text.push('_');
         text.push_str(&secret);
         let check = check_digits(&text);
         text.push_str(&check);
-        let id = KeyId::parse(&id_text).ok_or(NoRandomness)?;
-        Ok(Self { id, secret, text: Secret::new(text) })
+        Self { id, secret, text: Secret::new(text) }
     }
 }
 
-/// A presented credential of the right form, CRC included.
+/// A presented credential of the right form.
 pub(crate) struct Presented<'a> {
     pub(crate) id: KeyId,
     pub(crate) secret: &'a str,
+    /// Whether its CRC is right. One with a wrong CRC is looked up like any other: the answer
+    /// shall take as long.
+    pub(crate) is_sound: bool,
 }
 
 impl<'a> Presented<'a> {
@@ -68,12 +108,14 @@ impl<'a> Presented<'a> {
         let (id, rest) = text.strip_prefix(prefix)?.split_at_checked(ID_LENGTH)?;
         let (secret, check) = rest.strip_prefix('_')?.split_at_checked(SECRET_LENGTH)?;
         let covered = text.get(..text.len().checked_sub(CRC_LENGTH)?)?;
-        if !secret.bytes().all(|byte| byte.is_ascii_alphanumeric())
-            || check != check_digits(covered)
-        {
+        if !secret.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
             return None;
         }
-        Some(Self { id: KeyId::parse(id)?, secret })
+        // Without a branch on the first digit that differs.
+        let expected = check_digits(covered);
+        let differing = check.bytes().zip(expected.bytes()).fold(0, |sum, (a, b)| sum | (a ^ b));
+        let is_sound = (differing == 0) & (check.len() == expected.len());
+        Some(Self { id: KeyId::parse(id)?, secret, is_sound })
     }
 }
 

@@ -9,33 +9,44 @@
 //! [`UsageRow`] for the one accounting record per attempt, and [`ports`] for storage.
 
 pub mod abilities;
+pub mod acts;
+pub mod audit;
 pub mod backoff;
 pub mod breaker;
+pub mod classes;
 pub mod clock;
+pub mod content;
 mod credential;
 pub mod data_class;
 pub mod ids;
 pub mod key_pool;
 pub mod keys;
+pub mod limits;
 pub mod money;
 pub mod network;
 pub mod ports;
 pub mod prices;
+pub mod quota;
+pub mod retention;
 pub mod retry_budget;
 pub mod rules;
 pub mod secret;
 pub mod surface;
+pub mod token;
 pub mod usage;
 
 pub use abilities::Abilities;
+pub use acts::{Actor, AdminAct, Role};
 pub use backoff::Backoff;
+pub use classes::{ClassSet, Classes};
 pub use clock::{Clock, Timestamp};
 pub use data_class::DataClass;
 pub use ids::{KeyId, ModelName, ProviderName, Purpose, RequestId, ServiceName};
 pub use keys::{
-    AdminRing, KeyRecord, KeyRefusal, KeyRing, KeyScope, NewAdminToken, NewKey, NoRandomness,
-    Pepper,
+    AdminRing, AdminTokenRecord, KeyRecord, KeyRefusal, KeyRing, KeyScope, KeySecret, KeyUse,
+    NewAdminToken, NewKey, NoRandomness, Pepper, Proven, RotationRefusal, Seed,
 };
+pub use limits::{Budget, BudgetWindow, Limits};
 pub use money::NanoUsd;
 pub use network::Network;
 pub use prices::{Cost, Price, PriceTable, PriceTier};

@@ -3,12 +3,20 @@
 //! journal; these are called from the command line, the admin API and background threads).
 
 mod answers;
+mod retention;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{KeyId, KeyRecord, NanoUsd, ProviderName, RequestId, ServiceName, Timestamp, UsageRow};
+use crate::{
+    AdminAct, AdminTokenRecord, KeyRecord, KeyUse, NanoUsd, ProviderName, RequestId, ServiceName,
+    Timestamp, UsageRow,
+};
 
 pub use answers::{AnswerFilter, AnswerStore, KeptAnswer};
+pub use retention::{
+    ErasedStore, ErasureReceipt, Pseudonymisation, Pseudonymised, RecordKeeping, RetentionReport,
+    RetentionRow, RetentionStore, Shelf, Signature,
+};
 
 /// A failure of storage. The text names the operation, never data.
 #[derive(Debug, thiserror::Error)]
@@ -19,12 +27,15 @@ pub enum StoreError {
     /// The back end refused the data or the schema is of a newer version: do not try again.
     #[error("storage failed: {0}")]
     Failed(String),
+    /// The record was changed by somebody else meanwhile: read it again.
+    #[error("the record was changed meanwhile: {0}")]
+    Conflict(String),
     /// No room is left.
     #[error("storage is full: {0}")]
     Full(String),
 }
 
-/// Virtual keys and admin tokens.
+/// Virtual keys and admin tokens. Every change is written together with the act that it is.
 pub trait KeyStore: Send + Sync {
     /// All keys, revoked ones included.
     ///
@@ -32,30 +43,24 @@ pub trait KeyStore: Send + Sync {
     /// When the back end fails.
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError>;
 
-    /// Adds a key.
+    /// Adds a key (revision 0), or replaces the record of its id, whose revision must be one
+    /// less.
     ///
     /// # Errors
-    /// When the back end fails, or the id exists.
-    fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError>;
+    /// `Conflict` when the stored record is another one than expected; when the back end fails.
+    fn put_key(&self, key: &KeyRecord, act: &AdminAct) -> Result<(), StoreError>;
 
-    /// Marks a key revoked; `false` when there is no such key. Revoking twice keeps the
-    /// first time.
+    /// All admin tokens, revoked ones included.
     ///
     /// # Errors
     /// When the back end fails.
-    fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<bool, StoreError>;
+    fn admin_tokens(&self) -> Result<Vec<AdminTokenRecord>, StoreError>;
 
-    /// The digests of the admin tokens, as (id, HMAC-SHA-256).
+    /// Adds an admin token, or replaces the record of its id.
     ///
     /// # Errors
     /// When the back end fails.
-    fn admin_tokens(&self) -> Result<Vec<(KeyId, [u8; 32])>, StoreError>;
-
-    /// Adds an admin token.
-    ///
-    /// # Errors
-    /// When the back end fails.
-    fn insert_admin_token(&self, id: KeyId, digest: [u8; 32]) -> Result<(), StoreError>;
+    fn put_admin_token(&self, token: &AdminTokenRecord, act: &AdminAct) -> Result<(), StoreError>;
 
     /// A number that changes whenever another process changed the keys or tokens; cheap
     /// enough to ask four times a second.
@@ -63,6 +68,54 @@ pub trait KeyStore: Send + Sync {
     /// # Errors
     /// When the back end fails.
     fn change_counter(&self) -> Result<u64, StoreError>;
+}
+
+/// When secrets of keys were used last. Not part of the keys, which change far less often.
+pub trait KeyUseStore: Send + Sync {
+    /// What is known, in no order.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn key_uses(&self) -> Result<Vec<KeyUse>, StoreError>;
+
+    /// Keeps the later of what is stored and each of these.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn note_key_uses(&self, uses: &[KeyUse]) -> Result<(), StoreError>;
+}
+
+/// Admin acts on their way into the audit log, in the order in which they were done.
+pub trait ActStore: Send + Sync {
+    /// Writes down an act that changes nothing else in the store.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn note_act(&self, act: &AdminAct) -> Result<(), StoreError>;
+
+    /// The oldest acts that wait, with their numbers: at most `limit`.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn waiting_acts(&self, limit: u32) -> Result<Vec<(u64, AdminAct)>, StoreError>;
+
+    /// Forgets the acts up to this number: the audit log has them.
+    ///
+    /// # Errors
+    /// When the back end fails.
+    fn acts_recorded(&self, up_to: u64) -> Result<(), StoreError>;
+}
+
+/// The audit log, as the journal's storer feeds it.
+pub trait AuditLog: Send + Sync {
+    /// Appends a record for each row, in this order. After a crash the last rows come again:
+    /// what the log has already (same request, attempt and finality) is left out. When it
+    /// returns, the records are in the kernel's hands, or on disk where the journal is durable
+    /// on power loss.
+    ///
+    /// # Errors
+    /// When the log cannot be written: the rows come again then.
+    fn append(&self, rows: &[UsageRow]) -> Result<(), StoreError>;
 }
 
 /// By what usage is summed.
@@ -81,6 +134,10 @@ pub enum GroupBy {
     Purpose,
     /// The UTC day.
     Day,
+    /// The provider that was asked; empty where none was.
+    Provider,
+    /// The built-in class of the data.
+    DataClass,
 }
 
 /// Sums over usage rows, one per group.
@@ -126,12 +183,13 @@ pub struct UsageQuery {
 
 /// Usage rows.
 pub trait UsageStore: Send + Sync {
-    /// Adds rows in one transaction and remembers `checkpoint` (an opaque place in the
-    /// journal) in the same transaction, so that no row is added twice. A row whose
-    /// (request id, attempt) is there already replaces it.
+    /// Adds rows, and then remembers `checkpoint` (an opaque place in the journal). A row whose
+    /// (request id, attempt) is there already replaces it, so no row is there twice when the same
+    /// rows come again.
     ///
     /// # Errors
-    /// When the back end fails; nothing was added then.
+    /// When the back end fails; some rows may have been added then, and the checkpoint is the
+    /// one before.
     fn append(&self, rows: &[UsageRow], checkpoint: u64) -> Result<(), StoreError>;
 
     /// The checkpoint of the last `append`, 0 in a new store.

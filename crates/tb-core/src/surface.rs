@@ -88,6 +88,12 @@ impl Surface {
         }
     }
 
+    /// The route of that label.
+    #[must_use]
+    pub fn of_label(label: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|surface| surface.label() == label)
+    }
+
     /// The path below `/v1` as OpenAI-compatible vendors serve it; for Anthropic's two routes
     /// the path below `/v1` of Anthropic. Routes with an id give the part before the id.
     #[must_use]

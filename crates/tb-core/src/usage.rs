@@ -1,12 +1,14 @@
 //! The accounting record: one row per attempt, under one request id.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::prices::Cost;
 use crate::{
-    KeyId, ModelName, NanoUsd, ProviderName, Purpose, RequestId, ServiceName, Surface, Timestamp,
+    DataClass, KeyId, ModelName, NanoUsd, ProviderName, Purpose, RequestId, ServiceName, Surface,
+    Timestamp,
 };
 
 /// Tokens by kind. The kinds partition: `input()` and `output()` are exact sums, nothing is
@@ -194,6 +196,25 @@ pub struct UsageRow {
     pub guard: Option<String>,
     /// What characters the request had that people do not see, `zero_width=3,tags=1`.
     pub characters: Option<String>,
+    /// Which of the key's secrets was presented, see [`crate::KeySecret::version`].
+    pub secret_version: Option<u32>,
+    /// Who the caller proved to be otherwise: a SPIFFE id, or issuer and subject of a token.
+    pub workload: Option<Arc<str>>,
+    /// Where the caller was, cut to its network (24 bits of IPv4, 48 of IPv6).
+    pub peer: Option<IpAddr>,
+    /// How sensitive the request was, the guard's findings included.
+    pub data_class: DataClass,
+    /// The operator's own classes of it, `trade_secret,export_controlled`.
+    pub own_classes: Option<Arc<str>>,
+    /// Where the provider processes data.
+    pub region: Option<Arc<str>>,
+    /// The agreement under which the provider got health data or the like.
+    pub agreement: Option<Arc<str>>,
+    /// HMAC-SHA-256 of the masked request under the tenant's key, to match content without
+    /// keeping it.
+    pub request_hmac: Option<[u8; 32]>,
+    /// The same of the provider's answer, as it came.
+    pub answer_hmac: Option<[u8; 32]>,
 }
 
 /// The rungs of the ladder, from the best answer down.

@@ -112,6 +112,7 @@ impl Admission {
             scope: LimitScope::Gateway,
             used: self.memory.bytes() as u64,
             limit: hold.budget() as u64,
+            asked: 0,
             retry_after_ms: self.lines.next_departure_ms(),
         })
     }

@@ -3,7 +3,7 @@
 //! A worker thread has one client, so connections never change threads. No redirect is
 //! followed, no cookie kept, no compressed answer asked for. A request is sent at most once:
 //! only when hyper gives it back unsent (an idle connection had been closed) does it go out
-//! on a fresh connection.
+//! on a fresh connection. Nothing is connected to without a [`Clearance`].
 
 mod connect;
 mod pool;
@@ -22,6 +22,7 @@ use tb_providers::{BaseUrl, WireRequest};
 
 pub(crate) use pool::HttpClient;
 
+use crate::clearance::{Clearance, Recipient};
 use crate::simulated::ScriptedBody;
 
 /// Why no answer came.
@@ -33,6 +34,8 @@ pub(crate) enum SendFailure {
     ConnectTimeout,
     /// The connection broke before the head of an answer.
     Broken,
+    /// The clearance is another's: nothing was sent, and no connection opened.
+    NotCleared,
 }
 
 /// Why a body ended early.
@@ -106,6 +109,7 @@ impl UpstreamBody {
 /// Where a request goes.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Place<'a> {
+    pub(crate) recipient: Recipient<'a>,
     pub(crate) base_url: &'a BaseUrl,
     /// The `host` header of that URL.
     pub(crate) host: &'a HeaderValue,
@@ -113,13 +117,18 @@ pub(crate) struct Place<'a> {
 }
 
 impl HttpClient {
-    /// Sends one request and waits for the head of the answer.
+    /// Sends one request and waits for the head of the answer. The clearance is used up by it;
+    /// without the right one not even a connection is opened.
     pub(crate) async fn send(
         self: &Arc<Self>,
+        clearance: Clearance,
         place: Place<'_>,
         wire: WireRequest,
     ) -> Result<Upstream, SendFailure> {
         let base = place.base_url;
+        if !clearance.covers(place.recipient, base, &wire) {
+            return Err(SendFailure::NotCleared);
+        }
         let mut request = http_request(place.host, wire)?;
         loop {
             let (mut sender, reused) = match self.take_idle(base) {

@@ -1,7 +1,7 @@
 //! What requests share.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
@@ -15,9 +15,12 @@ use crate::admission::Admission;
 use crate::bindings::Bindings;
 use crate::cache::{AnswerCache, Backing};
 use crate::client::HttpClient;
+use crate::content::ContentSink;
 use crate::guarded::TenantKeys;
 use crate::health::Health;
+use crate::identity::Identity;
 use crate::metrics::Metrics;
+use crate::quota::{BudgetWarning, Ledger};
 use crate::runtime::Runtime;
 
 /// What an engine is made of.
@@ -61,10 +64,14 @@ pub(crate) struct Shared {
     pub(crate) bindings: Bindings,
     pub(crate) cache: AnswerCache,
     pub(crate) health: Arc<Health>,
+    pub(crate) identity: Identity,
     pub(crate) admission: Admission,
+    pub(crate) quotas: Arc<Ledger>,
     pub(crate) guard_keys: TenantKeys,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) metrics: Arc<Metrics>,
+    /// Where masked requests and answers are kept, of services that say so.
+    pub(crate) content: OnceLock<Arc<dyn ContentSink>>,
     pub(crate) tasks: TaskTracker,
     draining: AtomicBool,
     aborting: AtomicBool,
@@ -80,7 +87,8 @@ impl Engine {
     pub fn new(parts: Parts) -> Self {
         let tasks = TaskTracker::new();
         let health = Arc::new(Health::default());
-        parts.metrics.watch(&health);
+        let quotas = Arc::new(Ledger::new(&parts.snapshot, Arc::clone(&parts.clock)));
+        parts.metrics.watch(&health, &quotas);
         let backing = Backing { store: parts.answers, secret: &parts.cache_secret };
         let clock = Arc::clone(&parts.clock);
         let dropped =
@@ -88,7 +96,8 @@ impl Engine {
         let watched = (tasks.clone(), dropped);
         let cache = AnswerCache::new(parts.snapshot.cache, backing, clock, watched);
         cache.prepare(&parts.snapshot);
-        let runtime = Runtime::new(parts.snapshot, &parts.metrics, &health);
+        let identity = Identity::default();
+        let runtime = Runtime::new(parts.snapshot, &parts.metrics, &health, &identity);
         let [high, low] = parts.seed;
         let shared = Shared {
             runtime: ArcSwap::from_pointee(runtime),
@@ -97,10 +106,13 @@ impl Engine {
             bindings: Bindings::new(parts.responses),
             cache,
             health,
+            identity,
             admission: Admission::default(),
+            quotas,
             guard_keys: TenantKeys::new(&parts.guard_secret),
             clock: parts.clock,
             metrics: parts.metrics,
+            content: OnceLock::new(),
             tasks: tasks.clone(),
             draining: AtomicBool::new(false),
             aborting: AtomicBool::new(false),
@@ -122,7 +134,10 @@ impl Engine {
     pub fn apply(&self, snapshot: Arc<Snapshot>) {
         let shared = &self.shared;
         shared.cache.prepare(&snapshot);
-        shared.runtime.store(Arc::new(Runtime::new(snapshot, &shared.metrics, &shared.health)));
+        shared.quotas.configure(&snapshot);
+        let (metrics, health) = (&shared.metrics, &shared.health);
+        let runtime = Runtime::new(snapshot, metrics, health, &shared.identity);
+        shared.runtime.store(Arc::new(runtime));
         shared.health.forget_unused();
     }
 
@@ -135,6 +150,15 @@ impl Engine {
     /// Authenticates from now on against these keys.
     pub fn set_keys(&self, keys: Arc<KeyRing>) {
         self.shared.keys.store(keys);
+    }
+
+    /// Tells `callback` of every budget that passes 50, 80, 95 or 100 %, once in each period. It
+    /// is called while a request is settled, so it must not wait. False when there is one already.
+    pub fn on_budget_warning(
+        &self,
+        callback: impl Fn(&BudgetWarning) + Send + Sync + 'static,
+    ) -> bool {
+        self.shared.quotas.on_warning(Box::new(callback))
     }
 
     /// What is counted.

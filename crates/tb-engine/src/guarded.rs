@@ -121,9 +121,18 @@ pub(crate) fn kept_user(
     if !is_plain(name) && is_sensitive(policy, || guard.scan(name)) {
         return hashed_user(tenant_key, name);
     }
+    cut(name).to_owned()
+}
+
+/// Every form in which [`kept_user`] may have kept a name, under whatever policy.
+pub(crate) fn kept_forms(name: &str, tenant_key: &[u8; 32]) -> [String; 2] {
+    [cut(name).to_owned(), hashed_user(tenant_key, name)]
+}
+
+fn cut(name: &str) -> &str {
     match name.char_indices().nth(MAX_USER_CHARS) {
-        Some((end, _)) => name.get(..end).unwrap_or_default().to_owned(),
-        None => name.to_owned(),
+        Some((end, _)) => name.get(..end).unwrap_or_default(),
+        None => name,
     }
 }
 

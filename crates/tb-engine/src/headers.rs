@@ -55,8 +55,22 @@ names! {
     SHOULD_RETRY = "x-should-retry";
     /// Milliseconds after which to try again.
     RETRY_AFTER_MS = "retry-after-ms";
+    /// The tightest limit on requests.
+    LIMIT_REQUESTS = "x-ratelimit-limit-requests";
+    /// What is left of it.
+    REMAINING_REQUESTS = "x-ratelimit-remaining-requests";
+    /// When all of it is there again.
+    RESET_REQUESTS = "x-ratelimit-reset-requests";
+    /// The tightest limit on tokens.
+    LIMIT_TOKENS = "x-ratelimit-limit-tokens";
+    /// What is left of it.
+    REMAINING_TOKENS = "x-ratelimit-remaining-tokens";
+    /// When all of it is there again.
+    RESET_TOKENS = "x-ratelimit-reset-tokens";
     /// Tells proxies not to hold a stream back.
     ACCEL_BUFFERING = "x-accel-buffering";
+    /// When the key that was used is refused, if that is soon.
+    KEY_EXPIRES = "x-tollbar-key-expires";
     /// A credential, in the second place for it.
     X_API_KEY = "x-api-key";
     /// A credential, in the third place for it.

@@ -80,6 +80,8 @@ pub(crate) enum Reason {
     AttemptsSpent,
     /// Its dialect cannot express the request.
     CannotExpress,
+    /// Its provider may not receive the request any more; the word says what it lacks.
+    NotCleared(&'static str),
 }
 
 impl Reason {
@@ -93,6 +95,7 @@ impl Reason {
             Self::Deadline => "deadline",
             Self::AttemptsSpent => "attempts_spent",
             Self::CannotExpress => "cannot_express",
+            Self::NotCleared(lack) => lack,
         }
     }
 }
@@ -275,11 +278,11 @@ impl Ladder {
     }
 
     /// A target is not asked any more, without an attempt.
-    pub(crate) fn cannot_express(&mut self, target: usize) {
+    pub(crate) fn rule_out(&mut self, target: usize, reason: Reason) {
         if let Some(seen) = self.targets.get_mut(target) {
             seen.is_out = true;
         }
-        self.pass_over(target, Reason::CannotExpress);
+        self.pass_over(target, reason);
     }
 
     /// What was passed over since the last attempt and why, each target once.

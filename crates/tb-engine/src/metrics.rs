@@ -12,6 +12,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::health::{Health, KeyHealth};
+use crate::quota::Ledger;
 
 /// Label names and values.
 pub(crate) type Labels = Vec<(&'static str, String)>;
@@ -49,13 +50,16 @@ pub struct Metrics {
     /// Written when the page is made: breakers and keys change by themselves as time passes.
     breaker_state: Family<Labels, Gauge>,
     provider_keys: Family<Labels, Gauge>,
+    budget_used_ratio: Family<Labels, Gauge<f64, AtomicU64>>,
     health: OnceLock<Weak<Health>>,
+    quotas: OnceLock<Weak<Ledger>>,
     /// One page at a time: what is written for one of them is not what another one clears.
     page: Mutex<()>,
     /// Requests between admission and settlement.
     pub(crate) inflight_requests: Gauge,
     journal_lag_seconds: Gauge<f64, AtomicU64>,
     config_last_reload_successful: Gauge,
+    oldest_record_age_seconds: Family<Labels, Gauge<f64, AtomicU64>>,
 }
 
 impl Metrics {
@@ -94,11 +98,14 @@ impl Metrics {
             dropped: Family::default(),
             breaker_state: Family::default(),
             provider_keys: Family::default(),
+            budget_used_ratio: Family::default(),
             health: OnceLock::new(),
+            quotas: OnceLock::new(),
             page: Mutex::default(),
             inflight_requests: Gauge::default(),
             journal_lag_seconds: Gauge::default(),
             config_last_reload_successful: Gauge::default(),
+            oldest_record_age_seconds: Family::default(),
         }
     }
 
@@ -167,6 +174,11 @@ impl Metrics {
             "Keys at providers by state: live, cooling, disabled",
             self.provider_keys.clone(),
         );
+        registry.register(
+            "budget_used_ratio",
+            "The share of a service's budget that is spent in the present period",
+            self.budget_used_ratio.clone(),
+        );
     }
 
     fn register_rest(&mut self, version: &str) {
@@ -194,9 +206,22 @@ impl Metrics {
             "1 when the last reload of the configuration was applied",
             self.config_last_reload_successful.clone(),
         );
+        registry.register_with_unit(
+            "oldest_record_age",
+            "Age of the oldest record that is kept, by kind; 0 where there is none",
+            Unit::Seconds,
+            self.oldest_record_age_seconds.clone(),
+        );
         let build_info: Family<Labels, Gauge> = Family::default();
         build_info.get_or_create(&vec![("version", version.to_owned())]).set(1);
         registry.register("build_info", "The version that runs", build_info);
+    }
+
+    /// Says how old the oldest record of a kind is, in milliseconds; 0 where there is none.
+    #[expect(clippy::cast_precision_loss, reason = "milliseconds of centuries fit")]
+    pub fn set_oldest_record_age(&self, kind: &'static str, age_ms: i64) {
+        let labels = vec![("kind", kind.to_owned())];
+        self.oldest_record_age_seconds.get_or_create(&labels).set(age_ms as f64 / 1_000.0);
     }
 
     /// Says whether the last reload of the configuration was applied.
@@ -204,9 +229,20 @@ impl Metrics {
         self.config_last_reload_successful.set(i64::from(applied));
     }
 
-    /// Where the states of breakers and keys are read; the first engine's stay.
-    pub(crate) fn watch(&self, health: &Arc<Health>) {
+    /// Where the states of breakers, keys and budgets are read; the first engine's stay.
+    pub(crate) fn watch(&self, health: &Arc<Health>, quotas: &Arc<Ledger>) {
         let _ = self.health.set(Arc::downgrade(health));
+        let _ = self.quotas.set(Arc::downgrade(quotas));
+    }
+
+    /// The budgets of the configured services at this moment.
+    fn write_budgets(&self) {
+        let Some(quotas) = self.quotas.get().and_then(Weak::upgrade) else { return };
+        self.budget_used_ratio.clear();
+        for (service, ratio) in quotas.used_ratios() {
+            let labels = vec![("service", service.to_string())];
+            self.budget_used_ratio.get_or_create(&labels).set(ratio);
+        }
     }
 
     /// The states of breakers and keys at this moment. Those of targets that the configuration
@@ -236,6 +272,7 @@ impl Metrics {
         self.journal_lag_seconds.set(journal_lag_ms as f64 / 1_000.0);
         let _page = self.page.lock().unwrap_or_else(PoisonError::into_inner);
         self.write_health();
+        self.write_budgets();
         let mut page = String::new();
         // Writing to a String cannot fail.
         let _ = encode(&mut page, &self.registry);

@@ -110,7 +110,7 @@ impl Judge {
             asker: Asker {
                 runtime: Arc::clone(&admitted.runtime),
                 service: Arc::clone(&admitted.service),
-                data_class: scrubbed.data_class,
+                classes: scrubbed.classes,
                 guarded: Arc::clone(&scrubbed.guarded),
                 row: settlement.row().clone(),
                 peer: head.peer,
@@ -133,9 +133,9 @@ impl Judge {
         }
         let due = clock::now() + self.moderation.timeout;
         let deadline = self.until.map_or(due, |until| until.min(due));
-        let data_class = texts.data_class();
+        let classes = texts.classes();
         for portion in texts.portions(self.moderation.form).ok_or(Failed::TooLong)? {
-            let scores = Box::pin(self.ask(engine, (&portion, data_class), deadline)).await?;
+            let scores = Box::pin(self.ask(engine, (&portion, classes), deadline)).await?;
             let counting = scores.over(&self.moderation);
             if !counting.is_empty() {
                 return Ok(Some(counting));
@@ -206,7 +206,7 @@ impl Judge {
         let screened = match texts {
             Ok(texts) => {
                 let key = engine.shared.guard_keys.of(&self.asker.service.name);
-                let texts = (texts, self.asker.data_class, key);
+                let texts = (texts, self.asker.classes, key);
                 Screened::of_answer(engine, &self.asker.guarded, texts).await
             }
             Err(why) => Err(why),

@@ -15,7 +15,9 @@ use std::sync::Arc;
 
 use crate::clock;
 use crate::engine::Engine;
+use crate::identity::fetch_token_keys;
 use crate::moderation::{judge_answer, judge_request};
+use crate::quota::claim;
 use crate::refusal::{Refusal, Refused};
 use crate::reply::Reply;
 use crate::request::{BodyError, BodyFuture, PublicRequest, RequestBody, RequestHead};
@@ -36,17 +38,23 @@ use crate::stages::scrub::scrub;
 /// See [`Refusal`].
 pub async fn serve(engine: &Engine, request: PublicRequest) -> Result<Reply, Refused> {
     let PublicRequest { head, body } = request;
-    let (admitted, mut settlement) =
+    fetch_token_keys(engine, &head).await;
+    let (mut admitted, mut settlement) =
         admit(engine, &head).map_err(|refusal| count_unadmitted(engine, &head, refusal))?;
+    let (service, key_note) = (Arc::clone(&admitted.service), admitted.key_note.take());
     match answer(engine, &head, body, admitted, &mut settlement).await {
         Ok(answered) => {
             let memory = settlement.take_answer_memory();
             let mut reply = deliver(engine, &head, answered, settlement).await?;
             reply.body.hold(memory);
+            if let Some(note) = key_note {
+                note.write(&mut reply.headers);
+            }
             Ok(reply)
         }
         Err(mut refused) => {
             settlement.add_guard_note(&mut refused.guard);
+            refused.rate_limits = settlement.rate_limits(&service);
             count_limit(engine, &refused.refusal);
             settlement.refuse(&refused.refusal);
             if let Some(on_disk) = settlement.on_disk() {
@@ -75,7 +83,9 @@ async fn answer(
     settlement.hold(memory);
     settlement.body_arrived(clock::now());
     let composed = compose(head, admitted, bytes, settlement)?;
+    claim(engine, &composed, settlement)?;
     let scrubbed = scrub(engine, head, composed, settlement).await?;
+    settlement.keep_request(&scrubbed);
     let judge = judge_request(engine, head, &scrubbed, settlement).await?;
     let judge = judge.as_deref();
     let guarded = Arc::clone(&scrubbed.guarded);
@@ -91,6 +101,7 @@ async fn answer(
     let first = {
         let asking = pin!(async {
             let plan = route(engine, head, fresh).await?;
+            settlement.expect_end(plan.deadline);
             let answer = dispatch(engine, head, plan, settlement).await?;
             judge_answer(engine, (answer, judge), settlement).await
         });

@@ -5,7 +5,7 @@ use tb_core::KeyRefusal;
 use tb_core::breaker::Verdict;
 use tb_providers::{EncodeError, ErrorClass, UpstreamError};
 
-use crate::admission::{LimitReached, LimitScope};
+use crate::admission::LimitReached;
 
 /// The wait that is told where nobody said how long: an overload of a moment.
 const DEFAULT_RETRY_AFTER_MS: u64 = 1_000;
@@ -86,7 +86,8 @@ impl Refusal {
     pub fn code(&self) -> String {
         match self {
             Self::Key(KeyRefusal::Invalid) => "invalid_api_key".to_owned(),
-            Self::Key(KeyRefusal::Expired) => "key_expired".to_owned(),
+            Self::Key(KeyRefusal::Expired | KeyRefusal::TooOld) => "key_expired".to_owned(),
+            Self::Key(KeyRefusal::NotYet) => "key_not_yet_valid".to_owned(),
             Self::Key(KeyRefusal::Revoked) => "key_revoked".to_owned(),
             Self::Key(KeyRefusal::Network) => "network_not_allowed".to_owned(),
             Self::Policy { code, .. } | Self::Caller { code, .. } => (*code).to_owned(),
@@ -113,10 +114,8 @@ impl Refusal {
             Self::Exhausted { .. } => "provider_exhausted",
             Self::CredentialsExhausted => "provider_credentials",
             Self::Deadline(_) => "gateway_deadline",
-            Self::LimitReached(reached) => match reached.scope {
-                LimitScope::Service(_) => "policy",
-                LimitScope::Gateway => "gateway_overloaded",
-            },
+            Self::LimitReached(reached) if reached.is_of_gateway() => "gateway_overloaded",
+            Self::LimitReached(_) => "policy",
             Self::Overloaded(_) => "gateway_overloaded",
             Self::AuditUnavailable => "gateway_audit",
             Self::Stopping => "gateway_stopping",
@@ -170,6 +169,7 @@ impl Refusal {
     pub fn should_retry(&self) -> Option<bool> {
         match self {
             Self::CredentialsExhausted => Some(false),
+            Self::LimitReached(reached) if !reached.may_pass_later() => Some(false),
             Self::Provider(error) if error.class == ErrorClass::QuotaExhausted => Some(false),
             // Who takes kept answers only is told at once that there is none.
             Self::Caller { code: "cache_miss", .. } => Some(false),
@@ -200,10 +200,10 @@ impl Refusal {
                 (502, "upstream_error".to_owned(), "provider")
             }
             Self::Deadline(_) => (504, "timeout_error".to_owned(), "gateway"),
-            Self::LimitReached(reached) => match reached.scope {
-                LimitScope::Service(_) => (429, policy_kind(429).to_owned(), "policy"),
-                LimitScope::Gateway => (503, "overloaded_error".to_owned(), "gateway"),
-            },
+            Self::LimitReached(reached) if reached.is_of_gateway() => {
+                (503, "overloaded_error".to_owned(), "gateway")
+            }
+            Self::LimitReached(_) => (429, policy_kind(429).to_owned(), "policy"),
             Self::Overloaded(_) | Self::AuditUnavailable | Self::Stopping => {
                 (503, "overloaded_error".to_owned(), "gateway")
             }
@@ -215,6 +215,9 @@ impl Refusal {
         match self {
             Self::Key(KeyRefusal::Invalid) => "Invalid API key. Send a key of this gateway as \
                 `Authorization: Bearer tb_live_…`; `tollbar keys create` makes one."
+                .to_owned(),
+            Self::Key(KeyRefusal::TooOld) => "The API key is older than keys may become \
+                (`[keys] max_age`). `tollbar keys rotate` gives it another secret."
                 .to_owned(),
             Self::Policy { message, .. } | Self::Caller { message, .. } => message.clone(),
             Self::Provider(error) => error.message.clone(),
@@ -325,12 +328,14 @@ pub struct Refused {
     /// Why.
     pub refusal: Refusal,
     /// The trace of attempts, when there were any.
-    pub attempts: Option<http::HeaderValue>,
+    pub attempts: Option<Box<http::HeaderValue>>,
     /// The gateway has spent its own tries: more than one attempt was made, or no other one
     /// may be.
     pub retried: bool,
     /// What the guard says of the request.
     pub guard: Box<GuardNote>,
+    /// What is left of the caller's limits, as `x-ratelimit-*` headers.
+    pub rate_limits: Box<http::HeaderMap>,
 }
 
 /// What the guard says of a request that got no answer.
@@ -355,7 +360,13 @@ impl Refused {
 
 impl From<Refusal> for Refused {
     fn from(refusal: Refusal) -> Self {
-        Self { refusal, attempts: None, retried: false, guard: Box::default() }
+        Self {
+            refusal,
+            attempts: None,
+            retried: false,
+            guard: Box::default(),
+            rate_limits: Box::default(),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use http::{HeaderMap, HeaderName};
 use tb_core::{RequestId, Secret, Surface, Timestamp};
 
 use crate::admission::MemoryHold;
+use crate::identity::WorkloadId;
 
 /// Why the body of a request could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -67,6 +68,9 @@ pub struct RequestHead {
     pub headers: HeaderMap,
     /// The credential, taken out of the headers.
     pub credential: Option<Credential>,
+    /// Who the client is by the certificate that it proved to have on this connection. Nothing of
+    /// it comes from headers, whoever sends them.
+    pub workload: Option<WorkloadId>,
     /// The client's address.
     pub peer: IpAddr,
     /// When the head had arrived, on the monotonic clock.

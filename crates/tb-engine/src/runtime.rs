@@ -10,10 +10,12 @@ use std::time::Duration;
 use http::HeaderValue;
 use prometheus_client::metrics::histogram::Histogram;
 use tb_config::{Model, Provider, Snapshot, Target};
-use tb_core::{Abilities, ModelName, Price, ProviderName, Secret, Surface};
+use tb_core::{Abilities, ModelName, Price, ProviderName, Secret, Surface, Timestamp};
 
 pub(crate) use self::series::{Outcome, Series};
+use crate::clearance::agreement;
 use crate::health::{Health, ProviderKeys, TargetHealth};
+use crate::identity::{Identity, Issuer};
 use crate::metrics::Metrics;
 
 /// The label value for everything that the configuration does not name.
@@ -29,6 +31,8 @@ pub(crate) struct Runtime {
     /// What models called as `provider/model` share, by provider: clients choose their names,
     /// so nothing is kept for each. Empty where they may not be called so.
     direct: HashMap<ProviderName, Shared>,
+    /// Who may vouch for callers without a key.
+    pub(crate) issuers: Vec<Issuer>,
     /// `overhead_seconds` by route, in the order of [`Surface::ALL`].
     overhead: Vec<Histogram>,
 }
@@ -67,9 +71,18 @@ pub(crate) struct RunningTarget {
     pub(crate) host_header: HeaderValue,
     /// The price of its model.
     pub(crate) price: Option<Price>,
+    /// Where its provider processes data.
+    pub(crate) region: Option<Arc<str>>,
+    /// The agreement with its provider, expired or not.
+    agreement: Option<Arc<str>>,
 }
 
 impl RunningTarget {
+    /// The agreement with its provider that holds at this moment.
+    pub(crate) fn agreement_at(&self, moment: Timestamp) -> Option<Arc<str>> {
+        agreement(&self.provider.handling, moment).and_then(|_| self.agreement.clone())
+    }
+
     /// The provider's key at this place, the first one by default; `None` for servers without
     /// keys.
     pub(crate) fn api_key(&self, index: Option<u32>) -> Option<&Secret> {
@@ -85,7 +98,12 @@ impl RunningTarget {
 }
 
 impl Runtime {
-    pub(crate) fn new(snapshot: Arc<Snapshot>, metrics: &Arc<Metrics>, health: &Health) -> Self {
+    pub(crate) fn new(
+        snapshot: Arc<Snapshot>,
+        metrics: &Arc<Metrics>,
+        health: &Health,
+        identity: &Identity,
+    ) -> Self {
         let shared = |name: &str, provider: &Provider, known_as: &ModelName| Shared {
             series: Arc::new(Series::new(name, provider.name.as_str(), metrics)),
             health: health.target(&provider.name, known_as),
@@ -113,7 +131,8 @@ impl Runtime {
                 metrics.overhead.get_or_create(&labels).clone()
             })
             .collect();
-        Self { snapshot, models, no_target, direct, overhead }
+        let issuers = identity.issuers(&snapshot);
+        Self { snapshot, models, no_target, direct, issuers, overhead }
     }
 
     /// Records what the gateway itself added to a request.
@@ -166,6 +185,8 @@ fn running_target(target: &Target, snapshot: &Snapshot, shared: Shared) -> Runni
         model_header: header(target.model.as_str()),
         host_header: header(&provider.base_url.authority()),
         price: snapshot.prices.price(&provider.vendor, target.model.as_str()).cloned(),
+        region: provider.handling.region.as_deref().map(Arc::from),
+        agreement: provider.handling.baa.as_ref().map(|baa| baa.reference.as_str().into()),
     }
 }
 

@@ -1,6 +1,9 @@
 //! The one account of a request: opened at admission, closed exactly once on every path.
 
+mod content;
 mod ending;
+mod hashes;
+mod limits;
 pub(crate) mod row;
 
 use std::sync::Arc;
@@ -15,13 +18,16 @@ use tb_providers::AnswerFacts;
 
 use tokio::task::JoinHandle;
 
+use self::hashes::AnswerHash;
 use self::row::{Beginning, Step, forget_attempt};
 use crate::admission::{MemoryHold, Permit};
 use crate::clock;
+use crate::content::Draft;
 use crate::engine::Shared;
 use crate::estimate::Used;
 use crate::guarded::{Guarded, kept_user};
 use crate::health::Passage;
+use crate::quota::Claim;
 use crate::refusal::{GuardNote, Refusal};
 use crate::runtime::{RunningTarget, Runtime};
 
@@ -50,6 +56,8 @@ pub(crate) struct Settlement {
     estimated_input_tokens: u64,
     /// What the provider has told so far, of the attempt under way.
     facts: AnswerFacts,
+    /// The hash of what came of the answer under way.
+    answer: AnswerHash,
     /// When the first output of a stream was seen.
     first_output: Option<Instant>,
     pieces: u32,
@@ -71,8 +79,12 @@ pub(crate) struct Settlement {
     guard_note: (Option<HeaderValue>, Option<HeaderValue>),
     /// Given back with the account.
     permit: Permit,
+    /// What the request takes of the limits that it is under; none where it is under none.
+    claim: Option<Box<Claim>>,
     /// Nothing of it is kept.
     is_turned_away: bool,
+    /// For the content log; none where the service keeps none.
+    content: Option<Box<Draft>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,6 +115,7 @@ impl Settlement {
             target: None,
             estimated_input_tokens: 0,
             facts: AnswerFacts::default(),
+            answer: AnswerHash::default(),
             first_output: None,
             pieces: 0,
             replied: false,
@@ -114,7 +127,9 @@ impl Settlement {
             state: State::Open,
             guard_note: (None, None),
             permit: Permit::default(),
+            claim: None,
             is_turned_away: false,
+            content: None,
         }
     }
 
@@ -160,8 +175,8 @@ impl Settlement {
     /// Writes down that bytes are about to go to `target`. Nothing may be sent before.
     ///
     /// # Errors
-    /// When the journal cannot take the record; then nothing may be sent at all, and the row
-    /// is what it was before.
+    /// When a limit does not allow what the attempt may use, or the journal cannot take the
+    /// record; then nothing may be sent at all, and the row is what it was before.
     pub(crate) fn begin_attempt(
         &mut self,
         target: &Arc<RunningTarget>,
@@ -178,14 +193,16 @@ impl Settlement {
             used: Used::before(self.row.surface, self.estimated_input_tokens),
         };
         beginning.write(target, &mut self.row);
+        self.row.answer_hmac = None;
         let waited = step.waited + std::mem::take(&mut self.waited_for_another);
         Step { waited, ..step }.write(&mut self.row);
-        if self.append(JournalEntry::Begun(&self.row)).is_err() {
+        if let Err(refusal) = self.reserve(target).and_then(|()| self.append_begin()) {
+            self.release();
             match before {
                 Some(row) => self.row = row,
                 None => forget_attempt(&mut self.row),
             }
-            return Err(Refusal::AuditUnavailable);
+            return Err(refusal);
         }
         if self.row.attempt == 1 {
             self.runtime.count_overhead(self.row.surface, overhead);
@@ -356,6 +373,10 @@ impl Settlement {
             }
             synced.is_ok()
         }))
+    }
+
+    fn append_begin(&self) -> Result<(), Refusal> {
+        self.record(JournalEntry::Begun(&self.row))
     }
 
     fn append_end(&self) {

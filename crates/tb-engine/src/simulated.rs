@@ -9,18 +9,25 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
+use tb_config::Provider;
 use tb_providers::WireRequest;
 use tb_providers::simulated::{Ending, Script, SimulatedSettings, Turn, play};
 use tokio::time::Sleep;
 
+use crate::clearance::{Clearance, Recipient};
 use crate::client::{BodyCut, SendFailure, Upstream, UpstreamBody};
 
 /// Sends a request to the simulated provider.
 pub(crate) async fn send(
-    settings: &SimulatedSettings,
+    clearance: Clearance,
+    provider: &Provider,
+    (settings, turn): (&SimulatedSettings, Turn),
     wire: &WireRequest,
-    turn: Turn,
 ) -> Result<Upstream, SendFailure> {
+    let recipient = Recipient::Provider(&provider.name);
+    if !clearance.covers(recipient, &provider.base_url, wire) {
+        return Err(SendFailure::NotCleared);
+    }
     let mut script = play(settings, wire, turn);
     // The pause before the first piece comes before the head, as with a real provider.
     let wait = script.pieces.first_mut().map_or(Duration::ZERO, |(pause, _)| std::mem::take(pause));

@@ -161,7 +161,12 @@ mod tests {
         let body = CallBody::Json(&document);
         let call =
             Call { surface, model: "claude", stream: false, body, headers, response_id: None };
-        let endpoint = Endpoint { base_url: &base_url, api_key: None, quirks: &Quirks::default() };
+        let endpoint = Endpoint {
+            base_url: &base_url,
+            api_key: None,
+            quirks: &Quirks::default(),
+            zero_retention: false,
+        };
         Anthropic.encode(&call, &endpoint).expect("a request")
     }
 

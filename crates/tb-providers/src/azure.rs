@@ -99,7 +99,12 @@ mod tests {
         let base_url = BaseUrl::parse(base).unwrap();
         let quirks = Quirks { api_version: version.map(str::to_owned), ..Quirks::default() };
         let key = Secret::new("canary-key".to_owned());
-        let endpoint = Endpoint { base_url: &base_url, api_key: Some(&key), quirks: &quirks };
+        let endpoint = Endpoint {
+            base_url: &base_url,
+            api_key: Some(&key),
+            quirks: &quirks,
+            zero_retention: false,
+        };
         let call = Call {
             surface,
             model,

@@ -26,9 +26,11 @@ pub mod local;
 mod messages;
 pub mod openai;
 mod pivot;
+pub mod probe;
 mod scan;
 pub mod settings;
 pub mod simulated;
+pub mod uncovered;
 
 pub use settings::{BaseUrl, DialectName, Quirks};
 
@@ -78,6 +80,9 @@ pub struct Endpoint<'a> {
     pub api_key: Option<&'a Secret>,
     /// What this vendor does differently.
     pub quirks: &'a Quirks,
+    /// It keeps nothing of what it is sent, so nothing may ask it to. What of a request that
+    /// does not cover is for [`uncovered::uncovered`] to say.
+    pub zero_retention: bool,
 }
 
 /// A request on the wire, but for `host`, `content-length` and connection headers.

@@ -33,14 +33,15 @@ pub(crate) fn reply(surface: Surface, request_id: &str, refused: &Refused) -> Re
         headers.insert(names::SHOULD_RETRY, HeaderValue::from_static(value));
     }
     let told = [
-        (names::ATTEMPTS, &refused.attempts),
-        (names::GUARD, &refused.guard.found),
-        (names::CHARACTERS, &refused.guard.characters),
+        (names::ATTEMPTS, refused.attempts.as_deref()),
+        (names::GUARD, refused.guard.found.as_ref()),
+        (names::CHARACTERS, refused.guard.characters.as_ref()),
     ];
     for (name, value) in told {
         if let Some(value) = value {
             headers.insert(name, value.clone());
         }
     }
+    headers.extend(refused.rate_limits.iter().map(|(name, value)| (name.clone(), value.clone())));
     Reply { status: error.status, headers, body: ReplyBody::whole(body) }
 }

@@ -9,6 +9,7 @@
 //! status and a body.
 
 pub mod admin;
+pub mod compliance;
 mod error;
 pub mod layers;
 mod own_host;

@@ -4,6 +4,7 @@ mod body;
 mod connection;
 mod route;
 mod strict;
+mod tls;
 mod workers;
 
 use std::convert::Infallible;
@@ -21,17 +22,20 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tb_core::{Secret, Surface};
 use tb_engine::{
     Credential, Engine, PublicRequest, Refusal, Refused, Reply, ReplyBody, RequestHead,
-    headers as names, list_models, serve,
+    fetch_token_keys, headers as names, list_models, serve,
 };
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use crate::{error, layers, own_host};
 
+pub use tls::{Tls, TlsFault};
 pub use workers::Workers;
 
 use self::connection::{ClientStream, Unread};
 use self::route::Route;
+use self::tls::{Certified, Door};
 
 /// The head of a request must arrive in this time. hyper counts from the end of the request
 /// before, so this is also how long a connection may idle; clients and balancers keep theirs
@@ -53,10 +57,14 @@ pub(crate) struct Connection {
     /// The address that was connected to.
     own: SocketAddr,
     unread: Unread,
+    /// How connections are taken now.
+    door: Door,
+    /// The certificate of the client.
+    certified: Option<Certified>,
 }
 
 /// Accepts connections until `stop`, then lets the open ones finish.
-async fn accept_loop(listener: TcpListener, engine: Engine, stop: CancellationToken) {
+async fn accept_loop(listener: TcpListener, engine: Engine, door: Door, stop: CancellationToken) {
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => return,
@@ -64,7 +72,8 @@ async fn accept_loop(listener: TcpListener, engine: Engine, stop: CancellationTo
         };
         match accepted {
             Ok((stream, peer)) => {
-                let task = serve_connection(stream, peer, engine.clone(), stop.clone());
+                let task =
+                    serve_connection((stream, peer), engine.clone(), door.clone(), stop.clone());
                 engine.tasks().spawn(task);
             }
             Err(error) => {
@@ -76,9 +85,9 @@ async fn accept_loop(listener: TcpListener, engine: Engine, stop: CancellationTo
 }
 
 async fn serve_connection(
-    stream: TcpStream,
-    peer: SocketAddr,
+    (stream, peer): (TcpStream, SocketAddr),
     engine: Engine,
+    door: Door,
     stop: CancellationToken,
 ) {
     let (Ok(()), Ok(own)) = (connection::prepare(&stream), stream.local_addr()) else {
@@ -86,8 +95,26 @@ async fn serve_connection(
         return;
     };
     let unread = Unread::default();
-    let shared = Connection { peer: peer.ip(), own, unread: unread.clone() };
-    let stream = ClientStream::new(stream, unread);
+    let stream = ClientStream::new(stream, unread.clone());
+    let tls = door.tls();
+    let mut shared = Connection { peer: peer.ip(), own, unread, door, certified: None };
+    let Some(tls) = tls else {
+        return serve_requests(stream, shared, engine, stop).await;
+    };
+    let accepted = tokio::select! {
+        () = stop.cancelled() => return,
+        accepted = tls.accept(stream) => accepted,
+    };
+    if let Some(stream) = accepted {
+        shared.certified = Certified::of(stream.get_ref().1, engine.clock().now());
+        Box::pin(serve_requests(stream, shared, engine, stop)).await;
+    }
+}
+
+async fn serve_requests<S>(stream: S, shared: Connection, engine: Engine, stop: CancellationToken)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let service = service_fn(|request| {
         let (engine, shared) = (engine.clone(), shared.clone());
         async move { Ok::<_, Infallible>(answer(&engine, &shared, request).await) }
@@ -131,7 +158,19 @@ async fn answer(
     let credential = take_credential(&mut headers);
     let arrived_at = engine.clock().now();
     let peer = connection.peer;
-    let head = RequestHead { id, surface, path_id, headers, credential, peer, arrived, arrived_at };
+    let certified = connection.certified.as_ref();
+    let workload = certified.and_then(|client| client.workload(&connection.door, arrived_at));
+    let head = RequestHead {
+        id,
+        surface,
+        path_id,
+        headers,
+        credential,
+        workload,
+        peer,
+        arrived,
+        arrived_at,
+    };
     // Pinned here, the future lies in this one once and not twice.
     let serving = std::pin::pin!(handle(engine, connection, head, incoming));
     let outcome = layers::contained(&id_text, serving).await;
@@ -150,6 +189,7 @@ async fn handle(
         return Err(wrong_host().into());
     }
     if head.surface == Surface::Models {
+        fetch_token_keys(engine, &head).await;
         return models(engine, &head);
     }
     // A reload in between may admit the request under the next configuration: each limit is

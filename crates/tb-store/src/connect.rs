@@ -3,9 +3,13 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use tb_core::ports::{AnswerStore, KeyStore, ResponseStore, StoreError, UsageStore};
+use tb_core::audit::SubjectKeys;
+use tb_core::ports::{
+    ActStore, AnswerStore, AuditLog, KeyStore, KeyUseStore, ResponseStore, RetentionStore, Shelf,
+    StoreError, UsageStore,
+};
 
-use crate::{Durability, JournalSettings, MemoryStore, MmapJournal, SqliteStore};
+use crate::{Destination, Durability, JournalSettings, MemoryStore, MmapJournal, SqliteStore};
 
 /// Where things are stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,34 +25,75 @@ pub enum StorageAddress {
 pub struct Stores {
     /// Virtual keys and admin tokens.
     pub keys: Arc<dyn KeyStore>,
+    /// When secrets of keys were used last.
+    pub key_uses: Arc<dyn KeyUseStore>,
     /// Usage rows.
     pub usage: Arc<dyn UsageStore>,
     /// Bindings of response ids.
     pub responses: Arc<dyn ResponseStore>,
     /// Kept answers.
     pub answers: Arc<dyn AnswerStore>,
+    /// Admin acts on their way into the audit log.
+    pub acts: Arc<dyn ActStore>,
+    /// The keys of the subjects' pseudonyms.
+    pub subjects: Arc<dyn SubjectKeys>,
+    /// Legal holds, and what is deleted or erased one by one.
+    pub retention: Arc<dyn RetentionStore>,
+    /// The files of usage rows, as retention deletes them.
+    pub usage_files: Arc<dyn Shelf>,
 }
 
 impl Stores {
-    fn of<S: KeyStore + UsageStore + ResponseStore + AnswerStore + 'static>(store: S) -> Self {
+    fn of<S>(store: S) -> Self
+    where
+        S: KeyStore
+            + KeyUseStore
+            + UsageStore
+            + ResponseStore
+            + AnswerStore
+            + ActStore
+            + SubjectKeys,
+        S: RetentionStore + Shelf + 'static,
+    {
         let store = Arc::new(store);
-        Self { keys: store.clone(), usage: store.clone(), responses: store.clone(), answers: store }
+        Self {
+            keys: store.clone(),
+            key_uses: store.clone(),
+            usage: store.clone(),
+            responses: store.clone(),
+            answers: store.clone(),
+            acts: store.clone(),
+            subjects: store.clone(),
+            retention: store.clone(),
+            usage_files: store,
+        }
     }
 
-    /// Opens the journal in front of these stores.
+    /// Where the journal in front of these stores carries its records, to the audit log first.
+    #[must_use]
+    pub fn destination(&self, audit: Arc<dyn AuditLog>) -> Destination {
+        let (usage, responses) = (Arc::clone(&self.usage), Arc::clone(&self.responses));
+        Destination { usage, responses, audit }
+    }
+
+    /// Opens the journal in front of these stores and the audit log.
     ///
     /// # Errors
     /// See [`MmapJournal::open`].
-    pub fn journal(&self, settings: JournalSettings) -> Result<MmapJournal, StoreError> {
-        MmapJournal::open(settings, Arc::clone(&self.usage), Arc::clone(&self.responses))
+    pub fn journal(
+        &self,
+        settings: JournalSettings,
+        audit: Arc<dyn AuditLog>,
+    ) -> Result<MmapJournal, StoreError> {
+        MmapJournal::open(settings, self.destination(audit))
     }
 
     /// Opens a journal that is removed when it closes, for [`StorageAddress::Memory`].
     ///
     /// # Errors
     /// See [`MmapJournal::open_temporary`].
-    pub fn temporary_journal(&self) -> Result<MmapJournal, StoreError> {
-        MmapJournal::open_temporary(Arc::clone(&self.usage), Arc::clone(&self.responses))
+    pub fn temporary_journal(&self, audit: Arc<dyn AuditLog>) -> Result<MmapJournal, StoreError> {
+        MmapJournal::open_temporary(self.destination(audit))
     }
 }
 

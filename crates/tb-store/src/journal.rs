@@ -10,11 +10,13 @@ mod map;
 mod open_attempts;
 mod record;
 mod recovery;
+mod retire;
 mod room;
 mod segment;
 mod shared;
 mod version_1;
 mod version_2;
+mod version_3;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -22,9 +24,10 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
 use ring::rand::{SecureRandom, SystemRandom};
-use tb_core::ports::{Journal, JournalEntry, ResponseStore, StoreError, UsageStore};
+use tb_core::ports::{Journal, JournalEntry, StoreError};
 
-use self::drain::{Destination, Storer};
+pub use self::drain::Destination;
+use self::drain::Storer;
 use self::lock::DirectoryLock;
 use self::record::{MAX_FRAME, with_frame};
 use self::recovery::{Found, crash_rows};
@@ -38,6 +41,16 @@ pub enum Durability {
     Process,
     /// A power cut, once [`Journal::sync`] returned.
     Power,
+}
+
+impl Durability {
+    /// `PRAGMA synchronous` of databases behind the journal.
+    pub(crate) const fn synchronous(self) -> &'static str {
+        match self {
+            Self::Process => "NORMAL",
+            Self::Power => "FULL",
+        }
+    }
 }
 
 /// Reserves the blocks of an empty file, this many bytes.
@@ -96,12 +109,8 @@ impl MmapJournal {
     /// # Errors
     /// When another process holds it, the directory or a segment cannot be used, or the store
     /// does not tell its checkpoint.
-    pub fn open(
-        settings: JournalSettings,
-        usage: Arc<dyn UsageStore>,
-        responses: Arc<dyn ResponseStore>,
-    ) -> Result<Self, StoreError> {
-        Self::start(settings, Destination { usage, responses }, false)
+    pub fn open(settings: JournalSettings, destination: Destination) -> Result<Self, StoreError> {
+        Self::start(settings, destination, false)
     }
 
     /// A journal in a private directory that is removed when it closes: for the in-memory
@@ -109,14 +118,11 @@ impl MmapJournal {
     ///
     /// # Errors
     /// When the directory cannot be made.
-    pub fn open_temporary(
-        usage: Arc<dyn UsageStore>,
-        responses: Arc<dyn ResponseStore>,
-    ) -> Result<Self, StoreError> {
+    pub fn open_temporary(destination: Destination) -> Result<Self, StoreError> {
         let path = temporary_directory()?;
         let mut settings = JournalSettings::new(path, Durability::Process);
         settings.segment_bytes = 1024 * 1024;
-        Self::start(settings, Destination { usage, responses }, true)
+        Self::start(settings, destination, true)
     }
 
     fn start(

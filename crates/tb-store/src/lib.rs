@@ -11,21 +11,29 @@
 //! whenever the process died in between:
 //!
 //! * a record is appended before the bytes that it accounts for go out,
-//! * rows and the place in the journal up to which they were read are stored in one
-//!   transaction, and a row that comes again replaces itself,
+//! * the place in the journal up to which rows were read is stored after them, and a row that
+//!   comes again replaces itself,
 //! * attempts that began and never ended, and requests whose last attempt ended without being
 //!   the last word, are settled as `crash` at the next start.
 
+mod audit;
 mod connect;
+mod content;
 mod journal;
 mod memory;
 mod pages;
 mod pepper;
+pub mod retention;
 mod sqlite;
 mod sums;
 
+pub use audit::{
+    AuditParts, AuditReader, AuditSegment, FileAuditLog, Witness, WriteNote, csv_columns,
+    open_audit_key, prove, read_public_key, verify,
+};
 pub use connect::{StorageAddress, Stores, connect};
-pub use journal::{Allocate, Durability, JournalSettings, MmapJournal};
+pub use content::{ContentFiles, ContentParts, ContentReader, NoteLost, Shredded};
+pub use journal::{Allocate, Destination, Durability, JournalSettings, MmapJournal};
 pub use memory::MemoryStore;
 pub use pepper::open_pepper;
 pub use sqlite::SqliteStore;

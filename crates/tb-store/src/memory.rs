@@ -1,16 +1,26 @@
 //! The ports in memory: for `memory:` and for tests. Everything is gone with the process.
 
 mod answers;
+mod key_uses;
+mod retention;
+mod subjects;
+mod trail;
 
 use std::collections::BTreeMap;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use tb_core::audit::SubjectId;
 use tb_core::ports::{
-    GroupBy, KeyStore, ResponseBinding, ResponseStore, StoreError, UsageQuery, UsageStore, UsageSum,
+    ActStore, GroupBy, KeyStore, ResponseBinding, ResponseStore, StoreError, UsageQuery,
+    UsageStore, UsageSum,
 };
 use tb_core::prices::Cost;
-use tb_core::{EndReason, KeyId, KeyRecord, RequestId, ServiceName, Timestamp, UsageRow};
+use tb_core::retention::Hold;
+use tb_core::{
+    AdminAct, AdminTokenRecord, EndReason, KeyId, KeyRecord, RequestId, ServiceName, Timestamp,
+    UsageRow,
+};
 
 use self::answers::Answers;
 use crate::pages;
@@ -25,12 +35,25 @@ pub struct MemoryStore {
 #[derive(Debug, Default)]
 struct State {
     keys: BTreeMap<KeyId, KeyRecord>,
-    admin_tokens: BTreeMap<KeyId, [u8; 32]>,
+    admin_tokens: BTreeMap<KeyId, AdminTokenRecord>,
+    key_uses: BTreeMap<(KeyId, u32), Timestamp>,
+    acts: BTreeMap<u64, AdminAct>,
+    last_act: u64,
     changes: u64,
     rows: BTreeMap<(RequestId, u32), UsageRow>,
     checkpoint: u64,
+    holds: Vec<Hold>,
     bindings: HashMap<String, ResponseBinding>,
     answers: Answers,
+    subjects: BTreeMap<SubjectId, [u8; 32]>,
+    subjects_forgotten: u64,
+}
+
+impl State {
+    fn note(&mut self, act: &AdminAct) {
+        self.last_act += 1;
+        self.acts.insert(self.last_act, act.clone());
+    }
 }
 
 impl MemoryStore {
@@ -48,46 +71,53 @@ impl MemoryStore {
 impl KeyStore for MemoryStore {
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         let mut keys: Vec<_> = self.state().keys.values().cloned().collect();
-        keys.sort_by_key(|key| (key.created_at, key.id));
+        keys.sort_by_key(|key| (key.scope.created_at, key.id));
         Ok(keys)
     }
 
-    fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
+    fn put_key(&self, key: &KeyRecord, act: &AdminAct) -> Result<(), StoreError> {
         let mut state = self.state();
-        if state.keys.contains_key(&key.id) {
-            return Err(StoreError::Failed(format!("the key id {} exists", key.id)));
+        let expected = key.revision.checked_sub(1);
+        if state.keys.get(&key.id).map(|known| known.revision) != expected {
+            return Err(StoreError::Conflict(format!("key {}", key.id)));
         }
         state.keys.insert(key.id, key.clone());
+        state.note(act);
         state.changes += 1;
         Ok(())
     }
 
-    fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<bool, StoreError> {
-        let mut state = self.state();
-        let Some(key) = state.keys.get_mut(&id) else {
-            return Ok(false);
-        };
-        key.revoked_at.get_or_insert(at);
-        state.changes += 1;
-        Ok(true)
+    fn admin_tokens(&self) -> Result<Vec<AdminTokenRecord>, StoreError> {
+        Ok(self.state().admin_tokens.values().cloned().collect())
     }
 
-    fn admin_tokens(&self) -> Result<Vec<(KeyId, [u8; 32])>, StoreError> {
-        Ok(self.state().admin_tokens.iter().map(|(id, digest)| (*id, *digest)).collect())
-    }
-
-    fn insert_admin_token(&self, id: KeyId, digest: [u8; 32]) -> Result<(), StoreError> {
+    fn put_admin_token(&self, token: &AdminTokenRecord, act: &AdminAct) -> Result<(), StoreError> {
         let mut state = self.state();
-        if state.admin_tokens.contains_key(&id) {
-            return Err(StoreError::Failed(format!("the token id {id} exists")));
-        }
-        state.admin_tokens.insert(id, digest);
+        state.admin_tokens.insert(token.id, token.clone());
+        state.note(act);
         state.changes += 1;
         Ok(())
     }
 
     fn change_counter(&self) -> Result<u64, StoreError> {
         Ok(self.state().changes)
+    }
+}
+
+impl ActStore for MemoryStore {
+    fn note_act(&self, act: &AdminAct) -> Result<(), StoreError> {
+        self.state().note(act);
+        Ok(())
+    }
+
+    fn waiting_acts(&self, limit: u32) -> Result<Vec<(u64, AdminAct)>, StoreError> {
+        let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+        Ok(self.state().acts.iter().take(limit).map(|(id, act)| (*id, act.clone())).collect())
+    }
+
+    fn acts_recorded(&self, up_to: u64) -> Result<(), StoreError> {
+        self.state().acts.retain(|id, _| *id > up_to);
+        Ok(())
     }
 }
 
@@ -153,6 +183,8 @@ fn column(row: &UsageRow, by: GroupBy) -> String {
         GroupBy::User => row.user.clone().unwrap_or_default(),
         GroupBy::Purpose => row.purpose.to_string(),
         GroupBy::Day => row.started_at.utc_day(),
+        GroupBy::Provider => row.provider.as_ref().map(ToString::to_string).unwrap_or_default(),
+        GroupBy::DataClass => row.data_class.as_str().to_owned(),
     }
 }
 

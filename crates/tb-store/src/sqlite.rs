@@ -1,12 +1,19 @@
-//! The ports on one SQLite file: a writer and three reader connections, one more writer for
-//! kept answers, write-ahead log.
+//! The ports on SQLite: one file for keys, tokens, acts, holds, bindings and kept answers, with a
+//! writer, two readers and one more writer for the answers, and a folder of files with usage
+//! rows. Write-ahead logs everywhere.
 
 mod answers;
+mod erasure;
+mod holds;
 mod keys;
+mod moving;
 mod names;
+mod partitions;
 mod responses;
 mod row;
 mod schema;
+mod shelf;
+mod subjects;
 mod sums;
 mod usage;
 
@@ -19,18 +26,19 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction, TransactionBehavior};
 use tb_core::ports::StoreError;
 
-use self::names::Names;
+use self::partitions::Partitions;
 use crate::Durability;
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// All ports over one database file.
+/// All ports over one database file and the folder of usage rows beside it.
 pub struct SqliteStore {
     path: PathBuf,
-    writer: Mutex<Writer>,
-    /// For reports, which may take long.
-    usage_reader: Reader,
+    writer: Mutex<Connection>,
+    partitions: Partitions,
+    /// Held by the one report that runs, which may take long.
+    report: Mutex<()>,
     /// For what requests and revocations wait for: it must never stand behind a report.
     key_reader: Reader,
     /// For kept answers, which may be many and long.
@@ -40,11 +48,6 @@ pub struct SqliteStore {
 
 /// Opened by the first read: a gateway that nobody asks needs no second page cache.
 type Reader = Mutex<Option<Connection>>;
-
-struct Writer {
-    connection: Connection,
-    names: Names,
-}
 
 impl SqliteStore {
     /// Opens the database, makes it (mode 0600) when it is missing, and brings its schema up
@@ -56,22 +59,22 @@ impl SqliteStore {
     pub fn open(path: &Path, durability: Durability) -> Result<Self, StoreError> {
         create_private(path)?;
         let mut connection = connect(path, "open the database")?;
-        let synchronous = match durability {
-            Durability::Process => "NORMAL",
-            Durability::Power => "FULL",
-        };
+        let synchronous = durability.synchronous();
         connection
             .execute_batch(&format!(
                 "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};
-                 PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -1024;"
+                 PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -1024;
+                 PRAGMA secure_delete = ON;"
             ))
             .map_err(|fault| failed("set up the database", &fault))?;
         schema::migrate(&mut connection)?;
-        let writer = Mutex::new(Writer { connection, names: Names::default() });
+        let partitions = Partitions::beside(path, durability);
+        moving::out_of_the_database(&mut connection, &partitions)?;
         Ok(Self {
             path: path.to_owned(),
-            writer,
-            usage_reader: Reader::default(),
+            writer: Mutex::new(connection),
+            partitions,
+            report: Mutex::default(),
             key_reader: Reader::default(),
             answer_reader: Reader::default(),
             answer_writer: Mutex::default(),
@@ -82,22 +85,17 @@ impl SqliteStore {
     fn write<T>(
         &self,
         what: &str,
-        work: impl FnOnce(&Transaction<'_>, &mut Names) -> rusqlite::Result<T>,
+        work: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
     ) -> Result<T, StoreError> {
-        let mut writer = lock(&self.writer);
-        let Writer { connection, names } = &mut *writer;
+        let mut connection = lock(&self.writer);
         let done = connection.transaction_with_behavior(TransactionBehavior::Immediate).and_then(
             |transaction| {
-                let value = work(&transaction, names)?;
+                let value = work(&transaction)?;
                 transaction.commit()?;
                 Ok(value)
             },
         );
-        done.map_err(|fault| {
-            // Names that were given ids in the transaction have none now.
-            names.forget();
-            failed(what, &fault)
-        })
+        done.map_err(|fault| failed(what, &fault))
     }
 
     /// Runs `work` on a reader.
@@ -149,9 +147,22 @@ fn connect(path: &Path, what: &str) -> Result<Connection, StoreError> {
     Ok(connection)
 }
 
+/// Brings everything from the write-ahead log into the file and cuts the log to nothing: pages
+/// that were overwritten stand in it in their old form. Fails as busy when somebody reads for too
+/// long meanwhile.
+fn truncate_log(connection: &Connection) -> rusqlite::Result<()> {
+    let is_busy: bool =
+        connection.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |row| row.get(0))?;
+    if is_busy {
+        let busy = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_BUSY);
+        return Err(rusqlite::Error::SqliteFailure(busy, None));
+    }
+    Ok(())
+}
+
 /// Sorts SQLite's errors by what the caller does next. Constraint messages name columns,
 /// never values, so the text may be shown.
-fn failed(what: &str, fault: &rusqlite::Error) -> StoreError {
+pub(crate) fn failed(what: &str, fault: &rusqlite::Error) -> StoreError {
     let text = format!("cannot {what}: {fault}");
     match fault.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked | ErrorCode::SystemIoFailure) => {
@@ -193,8 +204,10 @@ mod tests {
     fn keys_bindings_and_answers_are_read_while_a_report_runs() {
         let (_folder, store) = open();
         // What a sum over a year of usage does for many seconds.
-        let report = lock(&store.usage_reader);
+        let report = lock(&store.report);
         let ended = ends_while_held(report, || {
+            store.checkpoint().unwrap();
+            store.recent(None, 1).unwrap();
             store.change_counter().unwrap();
             store.keys().unwrap();
             store.admin_tokens().unwrap();

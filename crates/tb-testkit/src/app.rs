@@ -7,15 +7,15 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ring::rand::SystemRandom;
-use tb_config::{FixedEnvironment, Overrides, Source, load};
+use tb_config::{FixedEnvironment, Loaded, Overrides, Source, load};
 use tb_core::keys::KeyScope;
 use tb_core::ports::{Journal, ResponseBinding, ResponseStore, UsageStore};
 use tb_core::{
     Clock, KeyRecord, KeyRing, NewKey, Pepper, RequestId, ServiceName, Timestamp, UsageRow,
 };
 use tb_engine::{Engine, Metrics, Parts, SystemClock};
-use tb_server::public::Workers;
-use tb_store::{MemoryStore, MmapJournal};
+use tb_server::public::{Tls, Workers};
+use tb_store::{Destination, MemoryStore, MmapJournal};
 
 use crate::client::{TestRequest, TestResponse};
 
@@ -56,20 +56,39 @@ impl TestApp {
         config: &str,
         around: impl FnOnce(Arc<dyn Journal>) -> Arc<dyn Journal>,
     ) -> Self {
-        let loaded = load(
-            &Source::Text {
-                name: "test.toml".to_owned(),
-                folder: PathBuf::from("/nonexistent"),
-                text: config.to_owned(),
-            },
-            &Overrides::default(),
-            &FixedEnvironment::default(),
-        )
-        .unwrap_or_else(|report| panic!("{}", report.render()));
+        Self::start_on(&loaded(config, &FixedEnvironment::default()), around)
+    }
+
+    /// Starts the gateway with files beside its configuration, in the folder `/nonexistent`.
+    ///
+    /// # Panics
+    /// When the configuration is invalid.
+    #[must_use]
+    pub fn start_in(config: &str, environment: &FixedEnvironment) -> Self {
+        Self::start_on(&loaded(config, environment), |journal| journal)
+    }
+
+    /// Serves from now on with another configuration, as a reload does.
+    ///
+    /// # Panics
+    /// When the configuration is invalid.
+    pub fn reload(&self, config: &str, environment: &FixedEnvironment) {
+        let snapshot = loaded(config, environment).snapshot;
+        let tls = snapshot.server.tls.as_ref().map(|tls| Tls::new(tls).unwrap());
+        self.engine.apply(snapshot);
+        self.workers.as_ref().unwrap().speak(tls);
+    }
+
+    fn start_on(
+        loaded: &Loaded,
+        around: impl FnOnce(Arc<dyn Journal>) -> Arc<dyn Journal>,
+    ) -> Self {
         let store = Arc::new(MemoryStore::new());
         let (usage, responses): (Arc<dyn UsageStore>, Arc<dyn ResponseStore>) =
             (Arc::clone(&store) as _, Arc::clone(&store) as _);
-        let journal = MmapJournal::open_temporary(usage, Arc::clone(&responses)).unwrap();
+        let journal =
+            MmapJournal::open_temporary(Destination::unaudited(usage, Arc::clone(&responses)))
+                .unwrap();
         let journal = Arc::new(journal);
         let pepper = Pepper::from_bytes(&[7; 32]);
         let engine = Engine::new(Parts {
@@ -165,6 +184,16 @@ impl TestApp {
         }
         false
     }
+}
+
+fn loaded(config: &str, environment: &FixedEnvironment) -> Loaded {
+    let source = Source::Text {
+        name: "test.toml".to_owned(),
+        folder: PathBuf::from("/nonexistent"),
+        text: config.to_owned(),
+    };
+    let loaded = load(&source, &Overrides::default(), environment);
+    loaded.unwrap_or_else(|report| panic!("{}", report.render()))
 }
 
 impl Drop for TestApp {

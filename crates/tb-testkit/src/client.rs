@@ -60,6 +60,12 @@ impl TestRequest {
         self.header("authorization", &format!("Bearer {key}"))
     }
 
+    /// Whether it sends anything but a head.
+    #[must_use]
+    pub fn has_body(&self) -> bool {
+        !self.body.is_empty()
+    }
+
     /// Opens a connection and sends the request.
     ///
     /// # Panics
@@ -68,7 +74,7 @@ impl TestRequest {
     pub fn start(&self, address: SocketAddr) -> TcpStream {
         let mut stream = TcpStream::connect(address).expect("the gateway listens");
         stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-        let mut head = format!("{} {} HTTP/1.1\r\nhost: gateway\r\n", self.method, self.path);
+        let mut head = format!("{} {} HTTP/1.1\r\nhost: {address}\r\n", self.method, self.path);
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }

@@ -1,10 +1,13 @@
 //! What may be typed.
 
+mod keys;
+
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub(crate) use self::keys::{KeyCreate, Keys, Tokens};
 use crate::failure;
 use crate::output::Format;
 
@@ -71,16 +74,33 @@ pub(crate) enum Command {
     /// Show the configuration or its schema
     #[command(subcommand)]
     Config(Config),
-    /// Make, list and revoke virtual keys
+    /// Make, rotate, list and revoke virtual keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Make, list and revoke admin tokens
+    #[command(subcommand)]
+    Tokens(Tokens),
     /// Show requests, tokens and cost
     Usage(Usage),
+    /// Say which data goes to whom, for what, and how long it is kept
+    #[command(subcommand)]
+    Compliance(Compliance),
     /// Try the guard on a text
     #[command(subcommand)]
     Guard(Guard),
     /// Say why a request was routed, retried, cached and answered so
     Explain(Explain),
+    /// Read, verify and prove the audit log
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Read masked requests and answers of the content log; every reading is recorded
+    #[command(subcommand)]
+    Content(Content),
+    /// Delete what is due, or say what is kept and until when; a running server does it by itself
+    #[command(subcommand)]
+    Retention(Retention),
+    /// Erase a person from everything that a running server keeps, and print the receipt
+    Erase(Erase),
     /// Ask a running server how it is; exit code 69 when it cannot be reached
     Status(Status),
     /// Look into the storage
@@ -130,53 +150,14 @@ pub(crate) enum Config {
     Schema,
 }
 
-/// `keys`
+/// `compliance`
 #[derive(Debug, Subcommand)]
-pub(crate) enum Keys {
-    /// Make a key and show it, once
+pub(crate) enum Compliance {
+    /// Print the record of processing that a data-protection officer asks for
     #[command(
-        before_help = "Examples:\n  tollbar keys create --service my-service --expires 90d\n  tollbar keys create --service my-service --models 'openai/*' --network 10.0.0.0/8"
+        before_help = "Examples:\n  tollbar compliance report > processing.md\n  tollbar compliance report -o json"
     )]
-    Create(KeyCreate),
-    /// List all keys, revoked ones included
-    List {
-        /// Only of this service
-        #[arg(long)]
-        service: Option<String>,
-    },
-    /// Show one key, without its secret
-    Show {
-        /// The 8 characters after tb_live_
-        id: String,
-    },
-    /// Revoke a key; a running server refuses it within a second
-    Revoke {
-        /// The 8 characters after tb_live_
-        id: String,
-    },
-}
-
-/// `keys create`
-#[derive(Debug, Args)]
-pub(crate) struct KeyCreate {
-    /// The service that it belongs to
-    #[arg(long)]
-    pub(crate) service: String,
-    /// A label for people
-    #[arg(long)]
-    pub(crate) name: Option<String>,
-    /// The models it may call [default: those of its service]
-    #[arg(long, value_delimiter = ',')]
-    pub(crate) models: Option<Vec<String>>,
-    /// How long it is good: 90d, 12h [default: for ever]
-    #[arg(long)]
-    pub(crate) expires: Option<String>,
-    /// The purpose of calls that state none
-    #[arg(long)]
-    pub(crate) purpose: Option<String>,
-    /// Where it may be used from, repeatable [default: where its service may]
-    #[arg(long, value_name = "CIDR")]
-    pub(crate) network: Vec<String>,
+    Report,
 }
 
 /// `usage`
@@ -185,7 +166,7 @@ pub(crate) struct KeyCreate {
     before_help = "Examples:\n  tollbar usage --by model --since 7d\n  tollbar usage --by service,day -o csv"
 )]
 pub(crate) struct Usage {
-    /// Group by key, model, service, user, purpose, day
+    /// Group by key, model, service, user, purpose, day, provider, data_class
     #[arg(long, default_value = "", hide_default_value = true)]
     pub(crate) by: String,
     /// From when on: 7d, 2026-11-01, 2026-11-01T12:00:00Z
@@ -232,6 +213,204 @@ pub(crate) struct GuardTest {
 pub(crate) struct Explain {
     /// The value of x-request-id
     pub(crate) request_id: String,
+}
+
+/// `audit`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Audit {
+    /// List records, the newest first; the reading is itself recorded
+    #[command(
+        before_help = "Examples:\n  tollbar audit list --since 7d --kind act\n  tollbar audit list --request req_019a... -o json"
+    )]
+    List(AuditList),
+    /// Hold the log against its hashes and signed checkpoints; exit code 1 when it does not fit
+    #[command(
+        before_help = "Examples:\n  tollbar audit verify\n  tollbar audit verify ./copy --checkpoints witness.txt --public-key tollbar-audit/...\n  tollbar audit verify --proof proof.json"
+    )]
+    Verify(AuditVerify),
+    /// Print the proof that a record is in the log
+    #[command(before_help = "Example:\n  tollbar audit prove --seq 4711 > proof.json")]
+    Prove {
+        /// The number of the record
+        #[arg(long)]
+        seq: u64,
+    },
+    /// Print records, the oldest first, as they stand in the log (-o jsonl) or as a table (-o csv)
+    #[command(
+        before_help = "Example:\n  tollbar audit export --since 2026-11-01 -o csv > audit.csv"
+    )]
+    Export {
+        /// From when on: 7d, 2026-11-01, 2026-11-01T12:00:00Z [default: all]
+        #[arg(long)]
+        since: Option<String>,
+    },
+}
+
+/// `audit list`
+#[derive(Debug, Args)]
+pub(crate) struct AuditList {
+    /// From when on: 7d, 2026-11-01, 2026-11-01T12:00:00Z
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Only accesses of this service
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// access, act, or the kind of an act such as key.create
+    #[arg(long)]
+    pub(crate) kind: Option<String>,
+    /// Only accesses of this request
+    #[arg(long, value_name = "ID")]
+    pub(crate) request: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+/// `audit verify`
+#[derive(Debug, Args)]
+pub(crate) struct AuditVerify {
+    /// A copy of the log's folder [default: that of the configuration]
+    pub(crate) path: Option<PathBuf>,
+    /// Checkpoints of a second place [default: the files of audit.checkpoint_to]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) checkpoints: Option<PathBuf>,
+    /// The public key, or a file with it [default: that of the configuration, or of the copy]
+    #[arg(long, value_name = "KEY")]
+    pub(crate) public_key: Option<String>,
+    /// Verify a proof in place of the log
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["path", "checkpoints"])]
+    pub(crate) proof: Option<PathBuf>,
+}
+
+/// `content`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Content {
+    /// Show what was asked and answered, masked
+    #[command(before_help = "Example:\n  tollbar content show req_019a...")]
+    Show {
+        /// The value of x-request-id
+        request_id: String,
+    },
+    /// List what is there, the newest first, without its text
+    #[command(before_help = "Example:\n  tollbar content list --service support-bot --since 1d")]
+    List(ContentList),
+    /// Print requests with their answers, the oldest first, one JSON object a line (-o jsonl)
+    #[command(before_help = "Example:\n  tollbar content export --since 7d -o jsonl > cases.jsonl")]
+    Export(ContentExport),
+}
+
+/// `content list`
+#[derive(Debug, Args)]
+pub(crate) struct ContentList {
+    /// Only of this service
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// From when on: 7d, 2026-11-01, 2026-11-01T12:00:00Z
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// At most so many
+    #[arg(long, default_value_t = 50)]
+    pub(crate) limit: usize,
+}
+
+/// `content export`
+#[derive(Debug, Args)]
+pub(crate) struct ContentExport {
+    /// Only of this service
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// From when on: 7d, 2026-11-01, 2026-11-01T12:00:00Z [default: all]
+    #[arg(long)]
+    pub(crate) since: Option<String>,
+    /// Until when, in the same forms
+    #[arg(long)]
+    pub(crate) until: Option<String>,
+}
+
+/// `retention`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Retention {
+    /// Delete now what is due, and print the signed report
+    #[command(
+        before_help = "Examples:\n  tollbar retention run --dry-run   what would be deleted\n  tollbar retention run -o json     delete it, keep the report"
+    )]
+    Run {
+        /// Only say what would be deleted
+        #[arg(long)]
+        dry_run: bool,
+        /// The server
+        #[command(flatten)]
+        server: Status,
+    },
+    /// Print what is kept, how old it is, and what would be deleted now
+    Report {
+        /// The server
+        #[command(flatten)]
+        server: Status,
+    },
+    /// List, place or lift legal holds
+    #[command(subcommand)]
+    Holds(Holds),
+}
+
+/// `retention holds`
+#[derive(Debug, Subcommand)]
+pub(crate) enum Holds {
+    /// List the legal holds
+    List {
+        /// The server
+        #[command(flatten)]
+        server: Status,
+    },
+    /// Keep records of some days although their time is over
+    #[command(
+        before_help = "Example:\n  tollbar retention holds place --from 2026-11-01 --to 2026-11-07 --reason 'case 7'"
+    )]
+    Place {
+        /// The first day, in UTC
+        #[arg(long)]
+        from: String,
+        /// The last day, in UTC
+        #[arg(long)]
+        to: String,
+        /// The reference of the case
+        #[arg(long)]
+        reason: String,
+        /// requests, audit, content, responses or answers [default: all]
+        #[arg(long)]
+        kind: Option<String>,
+        /// Where records go one by one: only those of this service
+        #[arg(long)]
+        service: Option<String>,
+        /// The server
+        #[command(flatten)]
+        server: Status,
+    },
+    /// Lift a legal hold
+    Lift {
+        /// Its id, hold_…
+        id: String,
+        /// The server
+        #[command(flatten)]
+        server: Status,
+    },
+}
+
+/// `erase`
+#[derive(Debug, Args)]
+#[command(
+    before_help = "Examples:\n  tollbar erase --subject user-4711 > receipt.json\n  tollbar erase --subject user-4711 --service support-bot"
+)]
+pub(crate) struct Erase {
+    /// The person, as callers name them in x-tollbar-user or in `user`
+    #[arg(long)]
+    pub(crate) subject: String,
+    /// Only what this service keeps
+    #[arg(long)]
+    pub(crate) service: Option<String>,
+    /// The server
+    #[command(flatten)]
+    pub(crate) server: Status,
 }
 
 /// `status`

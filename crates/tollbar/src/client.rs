@@ -44,8 +44,17 @@ impl Answer {
 
 /// Sends it and reads the answer to its end.
 pub(crate) fn send(address: SocketAddr, request: &Request<'_>) -> io::Result<Answer> {
+    send_patiently(address, request, TIMEOUT)
+}
+
+/// [`send`] of what may take long: `patience` for each piece of the answer.
+pub(crate) fn send_patiently(
+    address: SocketAddr,
+    request: &Request<'_>,
+    patience: Duration,
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
-    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     stream.set_nodelay(true)?;
     let Request { method, path, key, body } = request;

@@ -1,16 +1,22 @@
 //! The commands, one file each.
 
+mod audit;
 mod check;
+mod compliance;
 mod config;
+mod content;
 mod db;
 mod demo;
+mod erase;
 mod explain;
 mod guard;
 mod init;
 mod keys;
 mod manual;
+mod retention;
 mod serve;
 mod status;
+mod tokens;
 mod usage;
 
 use std::process::ExitCode;
@@ -28,9 +34,15 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Check { file } => check::run(file.as_deref(), &global),
         Command::Config(command) => config::run(&command, &find(&global), global.output),
         Command::Keys(command) => keys::run(&command, &find(&global), &global),
+        Command::Tokens(command) => tokens::run(&command, &find(&global), &global),
+        Command::Compliance(command) => compliance::run(&command, &find(&global), global.output),
         Command::Usage(options) => usage::run(&options, &find(&global), global.output),
         Command::Guard(Guard::Test(options)) => guard::test(&options, &find(&global), &global),
         Command::Explain(options) => explain::run(&options, &find(&global), global.output),
+        Command::Audit(command) => audit::run(&command, &find(&global), global.output),
+        Command::Content(command) => content::run(&command, &find(&global), global.output),
+        Command::Retention(command) => retention::run(&command, &find(&global), global.output),
+        Command::Erase(options) => erase::run(&options, &find(&global), global.output),
         Command::Status(options) => status::run(&options, &find(&global), global.output),
         Command::Db(command) => db::run(&command, &find(&global), global.output),
         Command::Completions { shell } => manual::completions(shell),

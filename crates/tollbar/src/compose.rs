@@ -1,24 +1,34 @@
 //! Makes a running gateway out of a configuration: stores, journal, engine, servers.
 
+mod audit;
+mod content;
+mod files;
 mod first_start;
 mod listeners;
+mod provider_keys;
 mod reload;
+mod retention;
 mod watcher;
 
 use std::sync::Arc;
 
 use anyhow::Context;
 use ring::rand::{SecureRandom, SystemRandom};
-use tb_config::Loaded;
-use tb_core::ports::{Journal, UsageStore};
-use tb_core::{Clock, KeyRing, NewKey};
+use tb_config::{Loaded, Snapshot};
+use tb_core::ports::{ActStore, Journal, UsageStore};
+use tb_core::{Clock, KeyRing};
 use tb_engine::{Engine, Metrics, Parts, SystemClock};
 use tb_server::admin::{AdminServer, AdminState, KeyDirectory, Live};
-use tb_server::public::Workers;
+use tb_server::public::{Tls, Workers};
 use tb_store::{Durability, JournalSettings, MmapJournal};
 
+use self::audit::Audit;
+use self::content::Content;
+pub(crate) use self::content::master_key;
+use self::files::FileWatcher;
 pub(crate) use self::first_start::FirstStart;
 pub(crate) use self::listeners::Listeners;
+use self::retention::RetentionThread;
 use self::watcher::KeyWatcher;
 use crate::configuration::Configuration;
 use crate::storage::{self, Stores};
@@ -33,8 +43,13 @@ pub(crate) struct Gateway {
     admin: AdminServer,
     watcher: KeyWatcher,
     journal: Arc<MmapJournal>,
+    audit: Audit,
+    content: Content,
     usage: Arc<dyn UsageStore>,
     config: Arc<Live<Loaded>>,
+    acts: Arc<dyn ActStore>,
+    files: FileWatcher,
+    retention: RetentionThread,
 }
 
 impl Gateway {
@@ -45,26 +60,36 @@ impl Gateway {
     ) -> anyhow::Result<(Self, FirstStart)> {
         let started_at = SystemClock.now();
         let snapshot = Arc::clone(&loaded.snapshot);
-        let durability = match snapshot.journal.durable_on_power_loss {
-            true => Durability::Power,
-            false => Durability::Process,
-        };
+        let durability = durability(&snapshot);
         let stores = storage::open(&snapshot.storage, durability)?;
         let first = first_start::prepare(&stores, &snapshot, started_at)?;
-        let journal = open_journal(&loaded, &stores, durability)?;
+        let audit = Audit::open(&snapshot, &stores)?;
+        let journal = open_journal(&loaded, &stores, &audit, durability)?;
         let engine = engine(&loaded, &stores, Arc::<MmapJournal>::clone(&journal))?;
-        let keys =
-            KeyDirectory::open(Arc::clone(&stores.keys), stores.pepper.clone(), engine.clone())?;
-        let keys = Arc::new(keys);
+        let content = Content::open(&snapshot, &engine)?;
+        let keys = key_directory(&stores, &engine)?;
+        restore_quotas(&engine, &journal, stores.usage.as_ref())?;
+        let watched = loaded.watched.clone();
         let config = Arc::new(Live::new(loaded));
         let workers = Workers::start(&listeners.public, &engine, snapshot.server.workers)
             .context("cannot start the public API")?;
-        let pepper = stores.pepper.clone();
+        let keeping = retention::keeping(&retention::Needs {
+            stores: &stores,
+            audit: &audit,
+            journal: &journal,
+            engine: &engine,
+            content: content.log.as_ref(),
+        })?;
+        let retention =
+            RetentionThread::start(Arc::clone(&keeping)).context("cannot start retention")?;
         let state = AdminState {
             engine: engine.clone(),
+            records: keeping,
             keys: Arc::clone(&keys),
-            make_key: Box::new(move |scope| NewKey::generate(&SystemRandom::new(), &pepper, scope)),
+            acts: Arc::clone(&stores.acts),
             usage: Arc::clone(&stores.usage),
+            audit: Arc::new(audit.log.reader()),
+            content: content.trail(),
             config: Arc::clone(&config),
             address: listeners.admin.local_addr()?,
             public_address: workers.address(),
@@ -74,8 +99,23 @@ impl Gateway {
         let admin =
             AdminServer::start(listeners.admin, state).context("cannot start the admin API")?;
         let watcher = KeyWatcher::start(keys).context("cannot watch the keys")?;
-        let usage = Arc::clone(&stores.usage);
-        Ok((Self { engine, workers, admin, watcher, journal, usage, config }, first))
+        let files = FileWatcher::start(watched).context("cannot watch the files")?;
+        let (acts, usage) = (Arc::clone(&stores.acts), Arc::clone(&stores.usage));
+        let gateway = Self {
+            engine,
+            workers,
+            admin,
+            watcher,
+            journal,
+            audit,
+            content,
+            usage,
+            config,
+            acts,
+            files,
+            retention,
+        };
+        Ok((gateway, first))
     }
 
     /// Where the public API listens.
@@ -94,20 +134,43 @@ impl Gateway {
         Ok(&self.usage)
     }
 
-    /// Reads the configuration again and serves with it, or keeps the old one.
-    pub(crate) fn reload(&self, configuration: &Configuration) {
+    /// Waits until a file was renewed that the configuration was made of.
+    pub(crate) async fn files_changed(&self) {
+        self.files.changed().await;
+    }
+
+    /// Reads the configuration again and serves with it, or keeps the old one. Dropped before its
+    /// end it has changed nothing.
+    pub(crate) async fn reload(&self, configuration: &Configuration) {
         let addresses = [self.address(), self.admin_address()];
-        let applied = match reload::read(configuration, &self.config.get(), addresses) {
-            Some(loaded) => {
-                self.engine.apply(Arc::clone(&loaded.snapshot));
-                let hash = format!("{:016x}", loaded.snapshot.hash);
-                self.config.set(loaded);
-                tracing::info!(hash, "the configuration is reloaded");
+        let running = self.config.get();
+        let applied = match reload::read(configuration, &running, addresses) {
+            Some((fresh, tls)) => {
+                self.switch(&running, fresh, tls).await;
                 true
             }
             None => false,
         };
         self.engine.metrics().set_reload_outcome(applied);
+    }
+
+    async fn switch(&self, running: &Loaded, mut fresh: Loaded, tls: Option<Tls>) {
+        let now = SystemClock.now();
+        let snapshots = (&*running.snapshot, Arc::clone(&fresh.snapshot));
+        let (settled, mut acts) = provider_keys::tried(&self.engine, snapshots, now).await;
+        acts.push(reload::act((&running.snapshot, &settled), now));
+        fresh.snapshot = settled;
+        self.engine.apply(Arc::clone(&fresh.snapshot));
+        self.workers.speak(tls);
+        self.files.watch(fresh.watched.clone());
+        let hash = format!("{:016x}", fresh.snapshot.hash);
+        self.config.set(fresh);
+        tracing::info!(hash, "the configuration is reloaded");
+        for act in acts {
+            if let Err(error) = self.acts.note_act(&act) {
+                tracing::error!(%error, act = act.kind, "an act could not be written down");
+            }
+        }
     }
 
     /// Stops taking requests, lets the running ones end, stores what is left, and ends.
@@ -116,21 +179,52 @@ impl Gateway {
         self.workers.stop_accepting();
         self.workers.join();
         self.watcher.stop();
+        self.files.stop();
         self.admin.stop();
-        self.journal.close().context("some usage rows wait in the journal for the next start")
+        self.retention.stop();
+        self.content.close();
+        let stored = self.journal.close();
+        let stored = stored.context("some usage rows wait in the journal for the next start");
+        let audited = self.audit.close();
+        stored.and(audited)
     }
+}
+
+fn key_directory(stores: &Stores, engine: &Engine) -> anyhow::Result<Arc<KeyDirectory>> {
+    let (keys, pepper) = (Arc::clone(&stores.keys), stores.pepper.clone());
+    let directory = KeyDirectory::open(keys, pepper, engine.clone())?;
+    Ok(Arc::new(directory.with_uses(Arc::clone(&stores.key_uses))?))
+}
+
+fn durability(snapshot: &Snapshot) -> Durability {
+    match snapshot.journal.durable_on_power_loss {
+        true => Durability::Power,
+        false => Durability::Process,
+    }
+}
+
+/// What was used before the start counts on, attempts that a crash left open included.
+fn restore_quotas(
+    engine: &Engine,
+    journal: &MmapJournal,
+    usage: &dyn UsageStore,
+) -> anyhow::Result<()> {
+    journal.flush().context("the rest of the journal cannot be stored")?;
+    engine.restore_quotas(usage).context("cannot read what the limits are counted from")
 }
 
 fn open_journal(
     loaded: &Loaded,
     stores: &Stores,
+    audit: &Audit,
     durability: Durability,
 ) -> anyhow::Result<Arc<MmapJournal>> {
+    let log = Arc::clone(&audit.log);
     let opened = if stores.is_temporary {
-        stores.temporary_journal()
+        stores.temporary_journal(log)
     } else {
         let path = loaded.snapshot.journal.path.clone();
-        stores.journal(JournalSettings::new(path, durability))
+        stores.journal(JournalSettings::new(path, durability), log)
     };
     let journal = opened.context("cannot open the journal")?;
     let crashed = journal.settled_as_crash();

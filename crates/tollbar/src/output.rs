@@ -185,6 +185,12 @@ fn json_text(value: &impl Serialize) -> serde_json::Result<String> {
     Ok(safe)
 }
 
+/// One line of RFC 4180, for tables too long to be held.
+pub(crate) fn csv_line(row: &[Value]) -> String {
+    let cells: Vec<String> = row.iter().map(csv_cell).collect();
+    cells.join(",") + "\r\n"
+}
+
 fn csv_cell(value: &Value) -> String {
     let mut text = shown(value);
     // A spreadsheet would run such text as a formula; after a quote it shows it.

@@ -4,9 +4,9 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// A runtime that does nothing but wait for signals.
+/// A runtime that waits for signals, and tries new keys at a reload.
 pub(crate) fn runtime() -> anyhow::Result<Runtime> {
-    Builder::new_current_thread().enable_io().build().context("cannot start the signal loop")
+    Builder::new_current_thread().enable_all().build().context("cannot start the signal loop")
 }
 
 /// What a signal asks for.

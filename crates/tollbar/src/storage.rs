@@ -1,11 +1,11 @@
 //! The stores that a configuration names, with the pepper that belongs to them.
 
 use std::ops::Deref;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, anyhow};
 use ring::rand::{SecureRandom, SystemRandom};
-use tb_config::StorageSettings;
+use tb_config::{Snapshot, StorageSettings};
 use tb_core::Pepper;
 use tb_store::{Durability, StorageAddress, connect, open_pepper};
 
@@ -95,6 +95,17 @@ fn refuse_lost_pepper(
          `tollbar keys create`"
     );
     Err(Failed::new(INVALID_CONFIGURATION, message).into())
+}
+
+/// The folder of the audit log and the file of its key; none for a storage in memory.
+pub(crate) fn audit_paths(snapshot: &Snapshot) -> Option<(PathBuf, PathBuf)> {
+    let StorageSettings::Sqlite(database) = &snapshot.storage else { return None };
+    let folder = match snapshot.audit.path.as_os_str().is_empty() {
+        true => database.with_extension("audit"),
+        false => snapshot.audit.path.clone(),
+    };
+    // Beside the pepper, not in the folder: who may write records need not sign them.
+    Some((folder, database.with_extension("audit-key")))
 }
 
 fn fresh_pepper() -> anyhow::Result<Pepper> {

@@ -74,11 +74,25 @@ pub(crate) struct Gateway {
     pub(crate) key: String,
     token: String,
     process: Option<Running>,
+    outage: Box<Outage>,
 }
+
+/// What a configuration has beside addresses and storage, for providers that fail for so many
+/// percent of the requests. The service is called `chaos`.
+pub(crate) type Outage = dyn Fn(u32) -> String;
 
 impl Gateway {
     /// Makes the folder and a key, and starts it once so that it prints its admin token.
     pub(crate) async fn new(program: PathBuf, folder: &Path) -> anyhow::Result<Self> {
+        Self::with(program, folder, Box::new(outage)).await
+    }
+
+    /// The same with another outage.
+    pub(crate) async fn with(
+        program: PathBuf,
+        folder: &Path,
+        outage: Box<Outage>,
+    ) -> anyhow::Result<Self> {
         let mut gateway = Self {
             program,
             folder: folder.to_owned(),
@@ -87,6 +101,7 @@ impl Gateway {
             key: String::new(),
             token: String::new(),
             process: None,
+            outage,
         };
         gateway.write(0)?;
         let created = ["keys", "create", "--service", "chaos", "--output", "json"];
@@ -161,30 +176,38 @@ impl Gateway {
     }
 
     fn configuration(&self, percent: u32) -> String {
-        let (port, admin, ttl) = (self.port, self.admin, TTL.as_secs());
+        let (port, admin) = (self.port, self.admin);
         // Room for every answer of a run: the oracle counts on it that a kept answer stays.
-        let mut text = format!(
+        let text = format!(
             "[cache]\nmemory = \"512MiB\"\n\
              [server]\nlisten = \"127.0.0.1:{port}\"\nadmin_listen = \"127.0.0.1:{admin}\"\n\n\
-             [storage]\nurl = \"sqlite:tollbar.db\"\n\n[journal]\npath = \"journal/\"\n\n\
-             [services.chaos]\npurposes = [\"testing\"]\n\n\
-             [models.{MODEL}]\nfallbacks = [\"small\"]\n\
-             on_exhausted = [\"stale_cache\", \"rules\"]\nstale_if_error = \"24h\"\n\
-             rules = \"rules.toml\"\ncache = {{ mode = \"on\", ttl = \"{ttl}s\" }}\n"
+             [storage]\nurl = \"sqlite:tollbar.db\"\n\n[journal]\npath = \"journal/\"\n\n"
         );
-        text.push_str(&common(Serves::Requested));
-        text.push_str("\n[models.small]\n");
-        text.push_str(&common(Serves::Fallback));
-        for (provider, _, _) in TARGETS {
-            // Writing to a string does not fail.
-            let _ = write!(
-                text,
-                "\n[providers.{provider}]\ndialect = \"simulated\"\nlatency = \"5ms\"\n{}",
-                failures(percent)
-            );
-        }
-        text
+        text + &(self.outage)(percent)
     }
+}
+
+/// The models, providers and the service of the ladder's outage.
+fn outage(percent: u32) -> String {
+    let ttl = TTL.as_secs();
+    let mut text = format!(
+        "[services.chaos]\npurposes = [\"testing\"]\n\n\
+         [models.{MODEL}]\nfallbacks = [\"small\"]\n\
+         on_exhausted = [\"stale_cache\", \"rules\"]\nstale_if_error = \"24h\"\n\
+         rules = \"rules.toml\"\ncache = {{ mode = \"on\", ttl = \"{ttl}s\" }}\n"
+    );
+    text.push_str(&common(Serves::Requested));
+    text.push_str("\n[models.small]\n");
+    text.push_str(&common(Serves::Fallback));
+    for (provider, _, _) in TARGETS {
+        // Writing to a string does not fail.
+        let _ = write!(
+            text,
+            "\n[providers.{provider}]\ndialect = \"simulated\"\nlatency = \"5ms\"\n{}",
+            failures(percent)
+        );
+    }
+    text
 }
 
 /// The targets and time-outs of a model.
@@ -201,7 +224,8 @@ fn common(wanted: Serves) -> String {
     )
 }
 
-fn failures(percent: u32) -> String {
+/// The setting of providers that fail for so many percent of the requests.
+pub(crate) fn failures(percent: u32) -> String {
     if percent == 0 {
         return String::new();
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
+use super::data_class::Outcome;
 use super::drive::CONNECTIONS;
 use super::oracle::{Judged, Rung};
 use crate::bench::figures::percentile;
@@ -98,15 +99,11 @@ fn millis(us: f64) -> String {
 
 /// Puts the table between the markers of the page.
 pub(crate) fn write_docs(path: &Path, levels: &[Level], machine: &Machine) -> anyhow::Result<()> {
-    let page =
-        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let (before, rest) = page.split_once(BEGIN).context("the page has no marker for the table")?;
-    let (_, after) = rest.split_once(END).context("the page has no marker for the table's end")?;
     let requests = levels.iter().map(|level| level.requests).max().unwrap_or(0);
     let text = format!(
-        "{before}{BEGIN}\n\n{date}, {requests} requests a level on {CONNECTIONS} connections, on a machine of \
+        "{date}, {requests} requests a level on {CONNECTIONS} connections, on a machine of \
          {cores} cores ({processor}, {memory} GiB, {kernel}; load before the run {load}). The times are those of \
-         this one run on this machine, with gateway and clients on the same cores.\n\n{table}\n{END}{after}",
+         this one run on this machine, with gateway and clients on the same cores.\n\n{table}",
         date = machine.date,
         cores = machine.cores,
         processor = machine.processor,
@@ -115,7 +112,41 @@ pub(crate) fn write_docs(path: &Path, levels: &[Level], machine: &Machine) -> an
         load = machine.load_before,
         table = table(levels),
     );
-    std::fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+    write_between(path, (BEGIN, END), &text)
+}
+
+const CLASS_BEGIN: &str =
+    "<!-- chaos data-class: written by `cargo xtask chaos --write-docs`, do not edit -->";
+const CLASS_END: &str = "<!-- chaos data-class: end -->";
+
+/// What became of health data, in a sentence.
+pub(crate) fn data_class(outcome: &Outcome) -> String {
+    let Outcome { requests, answered, connections, took } = outcome;
+    format!(
+        "{requests} requests of the class `health` into an outage of 50 %: {answered} were \
+         answered, {connections} connections to the provider without an agreement, in {:.1} s.",
+        took.as_secs_f64()
+    )
+}
+
+/// Writes that into the page.
+pub(crate) fn write_data_class(
+    path: &Path,
+    outcome: &Outcome,
+    machine: &Machine,
+) -> anyhow::Result<()> {
+    let text = format!("{}: {}\n", machine.date, data_class(outcome));
+    write_between(path, (CLASS_BEGIN, CLASS_END), &text)
+}
+
+/// Puts text between two marks of a page.
+fn write_between(path: &Path, (begin, end): (&str, &str), text: &str) -> anyhow::Result<()> {
+    let page =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let (before, rest) = page.split_once(begin).context("the page has no mark for this")?;
+    let (_, after) = rest.split_once(end).context("the page has no mark for its end")?;
+    let page = format!("{before}{begin}\n\n{text}\n{end}{after}");
+    std::fs::write(path, page).with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

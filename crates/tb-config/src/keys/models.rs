@@ -3,6 +3,7 @@
 use tb_core::DataClass;
 
 use super::Default::{Absent, Depends, Required, Value};
+use super::quotas::{MODEL_BUDGET_KEY, MODEL_LIMITS_KEY};
 use super::{Kind, Table, key, table};
 use crate::snapshot::{CacheMode, LastRung};
 use crate::value::Choice;
@@ -62,6 +63,8 @@ pub(super) static MODEL: Table = table(
             "The classes of data for which `on_exhausted` answers; requests of others get the error.",
         ),
         key("cache", Kind::Table(&MODEL_CACHE), Absent, "Whether and how long answers are kept."),
+        MODEL_LIMITS_KEY,
+        MODEL_BUDGET_KEY,
     ],
 );
 

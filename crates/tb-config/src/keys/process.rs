@@ -1,6 +1,7 @@
 //! The sections that the process is started with. Variables and flags may set their keys.
 
 use super::Default::{Absent, Depends, Value};
+use super::access::TLS;
 use super::{Kind, Table, key, scalars};
 use crate::snapshot::LogFormat;
 use crate::value::{Authentication, Choice, Durability};
@@ -75,6 +76,7 @@ pub(super) static SERVER: Table = scalars(
             Value("512MiB"),
             "Bytes of request bodies and running streams held at the same time; at least `max_body`.",
         ),
+        key("tls", Kind::Table(&TLS), Absent, "TLS on the public address; without it HTTP."),
     ],
 );
 

@@ -6,7 +6,9 @@ use tb_providers::simulated::Fault;
 
 use super::Default::{Absent, Depends, Required, Value};
 use super::guard::SERVICE_GUARD;
+use super::quotas::{SERVICE_BUDGET_KEY, SERVICE_LIMITS_KEY, USER_LIMITS_KEY};
 use super::{Kind, Table, key, table};
+use crate::snapshot::AuditPolicy;
 use crate::value::{Choice, Disconnect};
 
 pub(super) static PROVIDER: Table = table(
@@ -41,9 +43,9 @@ pub(super) static PROVIDER: Table = table(
         ),
         key(
             "data_classes",
-            Kind::Choices(DataClass::WORDS),
+            Kind::Classes,
             Value("[\"public\", \"internal\"]"),
-            "The classes of data that it may receive.",
+            "The classes of data that it may receive: `public`, `internal`, `personal`, `health`, and those of `[data_classes]`. `health` needs a `baa` beside it, or `on_premises`, unless `[data_classes.health]` says otherwise.",
         ),
         key("region", Kind::Text, Absent, "Where it processes data."),
         key(
@@ -57,6 +59,18 @@ pub(super) static PROVIDER: Table = table(
             Kind::Flag,
             Value("false"),
             "Whether it keeps nothing of what it is sent.",
+        ),
+        key(
+            "retention",
+            Kind::Duration { min_ms: 0 },
+            Depends("unknown"),
+            "How long it keeps what it is sent, as it says: `30d`.",
+        ),
+        key(
+            "training_use",
+            Kind::Flag,
+            Depends("unknown, which counts as `true` where it matters"),
+            "Whether it may train on what it is sent.",
         ),
         key("baa", Kind::Table(&BAA), Absent, "The business associate agreement with it."),
         key(
@@ -109,7 +123,12 @@ pub(super) static BAA: Table = table(
     "A business associate agreement.",
     &[
         key("reference", Kind::Text, Required, "Its number or name."),
-        key("expires", Kind::Date, Required, "The first day on which it counts no longer."),
+        key(
+            "expires",
+            Kind::Date,
+            Required,
+            "The first day (UTC) on which it counts no longer. That is looked at when a request is routed: an expired agreement is no fault of the file.",
+        ),
     ],
 );
 
@@ -189,9 +208,33 @@ pub(super) static SERVICE: Table = table(
         ),
         key(
             "data_classes",
-            Kind::Choices(DataClass::WORDS),
+            Kind::Classes,
             Value("[\"public\", \"internal\", \"personal\", \"health\"]"),
-            "The classes of data that it may declare.",
+            "The classes of data that it may declare, and those of `[data_classes]` among them.",
+        ),
+        key(
+            "data_class",
+            Kind::Choice(DataClass::WORDS),
+            Value("internal"),
+            "The class of its requests that state none; one of its `data_classes`.",
+        ),
+        key(
+            "audit",
+            Kind::Choice(AuditPolicy::WORDS),
+            Value("required"),
+            "`required`: without a record in the audit log there is no answer (`audit_unavailable`). `best_effort`: the request is served, and counted as dropped.",
+        ),
+        key(
+            "content_log",
+            Kind::Flag,
+            Value("false"),
+            "Whether its requests and answers are kept, masked and encrypted, in the content log.",
+        ),
+        key(
+            "workloads",
+            Kind::Texts,
+            Value("[]"),
+            "Who may call for it without a key: `spiffe://trust-domain/path` (the URI of a client certificate; needs `server.tls.client_ca`) or `NAME:SUBJECT` (a token of `[identity.NAME]`); a trailing `*` fits any ending. No workload fits two services.",
         ),
         key(
             "networks",
@@ -199,7 +242,9 @@ pub(super) static SERVICE: Table = table(
             Value("[]"),
             "Where its keys may be used from; empty = anywhere.",
         ),
-        key("limits", Kind::Table(&LIMITS), Absent, "How much it may do at a time."),
+        SERVICE_LIMITS_KEY,
+        SERVICE_BUDGET_KEY,
+        USER_LIMITS_KEY,
         key(
             "guard",
             Kind::Table(&SERVICE_GUARD),
@@ -207,17 +252,6 @@ pub(super) static SERVICE: Table = table(
             "What the guard does for it, over `[guard]`, key by key.",
         ),
     ],
-);
-
-pub(super) static LIMITS: Table = table(
-    "services.*.limits",
-    "How much a service may do at a time.",
-    &[key(
-        "concurrent",
-        Kind::Whole { min: 1, max: 1_000_000 },
-        Depends("no limit of its own"),
-        "Its requests served at the same time. More wait for at most `server.queue_timeout`, and are then refused with `concurrency_limit_exceeded`.",
-    )],
 );
 
 pub(super) static PRICE: Table = table(

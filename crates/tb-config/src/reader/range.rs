@@ -14,7 +14,7 @@ const MAX_DURATION: Duration = Duration::from_secs(3_650 * 86_400);
 pub(super) fn check(rule: &Key, written: Written<'_>) -> Result<(), Mistake> {
     let range = match rule.kind {
         Kind::Whole { min, max } => whole(written, min, max),
-        Kind::Duration { min_ms } => time(written, min_ms),
+        Kind::Duration { min_ms } | Kind::DurationOrForever { min_ms } => time(written, min_ms),
         Kind::Size { min, max } => size(written, min, max),
         _ => None,
     };

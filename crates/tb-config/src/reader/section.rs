@@ -123,7 +123,8 @@ impl<'a> Section<'a> {
         Some(Found { node: Node::File(value.get_ref()), place: Place::File(value.span()) })
     }
 
-    fn wrong_type(&self, name: &str, expected: &str, found: Written<'_>, place: &Place) {
+    /// Reports a value of another type.
+    pub(crate) fn wrong_type(&self, name: &str, expected: &str, found: Written<'_>, place: &Place) {
         self.reader.report(
             place,
             Code::WrongType,

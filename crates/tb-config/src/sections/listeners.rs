@@ -4,6 +4,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::tls::tls;
 use crate::codes::Code;
 use crate::reader::{At, Place, Section};
 use crate::snapshot::{CacheLimits, JournalSettings, LogFormat, ServerSettings, StorageSettings};
@@ -26,6 +27,7 @@ pub(crate) fn server(section: &Always<'_>) -> Option<ServerSettings> {
     let max_queued = section.value::<i64>("max_queued");
     let queue_timeout = section.value::<Duration>("queue_timeout");
     let memory_budget = section.value::<Bytes>("memory_budget");
+    let tls = tls(section);
     check_fits(section, ("max_body", &max_body), ("memory_budget", &memory_budget));
     let (listen, admin_listen) = (listen?, admin_listen?);
     check_addresses(section, &listen, &admin_listen);
@@ -46,6 +48,7 @@ pub(crate) fn server(section: &Always<'_>) -> Option<ServerSettings> {
         max_queued: usize::try_from(max_queued?.value).ok()?,
         queue_timeout: queue_timeout?.value,
         memory_budget_bytes: bytes(&memory_budget?)?,
+        tls,
     })
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tb_core::abilities::builtin;
 use tb_core::{Abilities, ProviderName};
 
+use super::quotas::limits_and_budget;
 use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::reader::{At, Section};
@@ -36,6 +37,7 @@ pub(crate) fn model(name: &str, section: &Section<'_>, known: &Known<'_>) -> Opt
     let retry = ladder::retry(section);
     let fallbacks = ladder::fallbacks(section, name, known.models);
     let cache = ladder::cache(section);
+    let limits = limits_and_budget(section);
     let last = last_rungs::last_rungs(section, cache.as_ref())?;
     Some(Model {
         name: name.into(),
@@ -51,6 +53,7 @@ pub(crate) fn model(name: &str, section: &Section<'_>, known: &Known<'_>) -> Opt
         rules: last.rules,
         on_exhausted_data_classes: last.data_classes,
         cache: cache?,
+        limits,
     })
 }
 

@@ -24,6 +24,17 @@ pub(super) fn read(
     }
 }
 
+/// The same of a file whose changes bring about a reload.
+pub(super) fn watched(
+    reader: &Reader<'_>,
+    path: &At<String>,
+    what: &str,
+    code: Code,
+) -> Option<String> {
+    reader.watch(&path.value);
+    read(reader, path, what, code)
+}
+
 fn unreadable(why: &std::io::Error, what: &str) -> (String, &'static str) {
     match why.kind() {
         ErrorKind::NotFound => (

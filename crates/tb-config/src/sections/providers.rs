@@ -4,10 +4,11 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use jiff::civil::Date;
-use tb_core::{DataClass, Timestamp};
+use tb_core::Timestamp;
 use tb_providers::simulated::{Failure, Fault, SimulatedSettings};
 use tb_providers::{BaseUrl, DialectName, Quirks};
 
+use super::classes::Classes;
 use super::secrets::secrets;
 use crate::codes::Code;
 use crate::reader::{At, Section};
@@ -22,12 +23,12 @@ const DRAIN_MAX_BYTES: usize = 4 << 20;
 /// The keys that only `dialect = "simulated"` has.
 const SIMULATED_ONLY: [&str; 4] = ["latency", "tokens_per_second", "failures", "answers"];
 
-pub(crate) fn provider(name: &str, section: &Section<'_>) -> Option<Provider> {
+pub(super) fn provider(name: &str, section: &Section<'_>, classes: &Classes) -> Option<Provider> {
     check_name(name, section);
     let dialect = section.value::<Word<DialectName>>("dialect").map(|word| word.value.0);
     let base_url = section.optional::<Url>("base_url");
     let api_keys = secrets(section, "api_keys");
-    let data_classes = section.list::<Word<DataClass>>("data_classes");
+    let data_classes = classes.list(section);
     let quirks = quirks(section);
     let handling = handling(section);
     let connect_timeout = section.value::<Duration>("connect_timeout");
@@ -42,7 +43,7 @@ pub(crate) fn provider(name: &str, section: &Section<'_>) -> Option<Provider> {
     check_simulated(section, dialect == DialectName::Simulated);
     let base_url = address(section, dialect, base_url);
     let (api_keys, key_weights): (Vec<_>, _) = api_keys?.into_iter().unzip();
-    let base_url = base_url?;
+    let (base_url, data_classes) = (base_url?, data_classes?);
     if !api_keys.is_empty() {
         check_clear_text(section, &base_url);
     }
@@ -59,12 +60,12 @@ pub(crate) fn provider(name: &str, section: &Section<'_>) -> Option<Provider> {
         api_keys,
         key_weights,
         quirks: quirks?,
-        data_classes: data_classes?.into_iter().map(|class| class.value.0).collect(),
+        data_classes: data_classes.built_in,
         vendor: vendor?.value,
         on_client_disconnect,
         connect_timeout: connect_timeout?.value,
         simulated: if dialect == DialectName::Simulated { Some(simulated?) } else { None },
-        handling: handling?,
+        handling: DataHandling { own_classes: data_classes.own, ..handling? },
     })
 }
 
@@ -161,6 +162,9 @@ fn handling(section: &Section<'_>) -> Option<DataHandling> {
     let region = section.optional::<String>("region");
     let on_premises = section.value::<bool>("on_premises");
     let zero_retention = section.value::<bool>("zero_retention");
+    let retention = section.optional::<Duration>("retention");
+    let training_use = section.optional::<bool>("training_use");
+    check_retention(section, zero_retention.as_ref(), retention.as_ref());
     let baa = section.table("baa").and_then(|below| {
         let reference = below.value::<String>("reference");
         let expires = below.value::<Date>("expires");
@@ -173,7 +177,23 @@ fn handling(section: &Section<'_>) -> Option<DataHandling> {
         on_premises: on_premises?.value,
         zero_retention: zero_retention?.value,
         baa,
+        retention: retention.map(|retention| retention.value),
+        training_use: training_use.map(|training| training.value),
+        own_classes: 0,
     })
+}
+
+fn check_retention(section: &Section<'_>, zero: Option<&At<bool>>, kept: Option<&At<Duration>>) {
+    if let (Some(At { value: true, .. }), Some(kept)) = (zero, kept)
+        && !kept.value.is_zero()
+    {
+        section.reader.report(
+            &kept.place,
+            Code::Contradiction,
+            "`retention` is more than nothing, and `zero_retention` says that nothing is kept",
+            "remove one of them",
+        );
+    }
 }
 
 /// `None` when a part of it is faulty, or when it is not simulated and has none of it.

@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 use crate::codes::Code;
 use crate::reader::{Place, Section};
 use crate::redact::is_variable_name;
+use crate::snapshot::ContentLogSettings;
 use crate::value::Written;
 
 const HOW: &str = "write { env = \"NAME\" } or { file = \"PATH\" }";
@@ -42,6 +43,40 @@ pub(crate) fn secrets(section: &Section<'_>, key: &str) -> Option<Vec<(Secret, u
     let shown: Vec<_> = secrets.iter().map(|_| "\"[secret]\"").collect();
     section.reader.effect(path, format!("[{}]", shown.join(", ")), &place);
     Some(secrets)
+}
+
+/// The secret of a key that must be written: 32 bytes in base64 or hex. `None` was reported.
+pub(super) fn master_key(section: &Section<'_>, key: &str) -> Option<Secret> {
+    let Some(item) = section.node(key) else {
+        section.missing(key);
+        return None;
+    };
+    let place = Place::File(item.span());
+    match item.get_ref() {
+        DeValue::String(_) => {}
+        DeValue::Table(table) if table.contains_key(WEIGHT) => {
+            let message = format!("`{key}` is one key and has no `weight`");
+            section.reader.report(&place, Code::BadSecretReference, message, HOW);
+            return None;
+        }
+        DeValue::Table(_) => {}
+        other => {
+            section.wrong_type(key, "a reference to a secret", Written::Node(other), &place);
+            return None;
+        }
+    }
+    let secret = secret(section, item)?;
+    if ContentLogSettings::key_bytes(&secret).is_none() {
+        section.reader.report(
+            &place,
+            Code::BadMasterKey,
+            format!("`{key}` is not 32 bytes in base64 or hex"),
+            "make one with `openssl rand -base64 32`",
+        );
+        return None;
+    }
+    section.reader.effect(section.key_path(key), "\"[secret]\"".to_owned(), &place);
+    Some(secret)
 }
 
 /// The `weight` beside a reference, 1 when it is not written. `None` was reported.
@@ -151,6 +186,7 @@ fn variable(section: &Section<'_>, name: &str, place: &Place) -> Option<String> 
 }
 
 fn file(section: &Section<'_>, name: &str, place: &Place) -> Option<String> {
+    section.reader.watch(name);
     let read = section.reader.environment.read_file(&section.reader.resolve(name));
     read.inspect_err(|why| {
         section.reader.report(

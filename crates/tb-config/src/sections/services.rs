@@ -1,14 +1,19 @@
 //! `[services.NAME]`
 
-use tb_core::{DataClass, Network};
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
+use tb_core::{DataClass, Limits, Network, ProviderName};
+
+use super::classes::{Classes, Listed};
 use super::guard::GuardSection;
 use super::providers::check_name;
+use super::quotas::{limits_and_budget, user_limits};
 use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::reader::{At, Place, Section};
 use crate::redact::quoted;
-use crate::snapshot::{Service, matches_pattern};
+use crate::snapshot::{AuditPolicy, Provider, Service, Workload, matches_pattern};
 use crate::value::{Mistake, Word};
 
 /// The purpose of the service `default`, which exists when no service is configured.
@@ -19,31 +24,88 @@ pub(crate) struct Known<'a> {
     pub(crate) providers: &'a [String],
     pub(crate) models: &'a [String],
     pub(super) guard: &'a GuardSection<'a>,
+    /// Those without a fault.
+    pub(super) usable_providers: &'a BTreeMap<ProviderName, Arc<Provider>>,
+    pub(super) classes: &'a Classes,
+    pub(super) workloads: &'a HashMap<String, Vec<Workload>>,
+    /// `[content_log]` is written, or was reported.
+    pub(super) content_log: bool,
 }
 
 pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> Option<Service> {
     check_name(name, section);
     let purposes = purposes(section);
     let models = section.list::<String>("models");
-    let data_classes = section.list::<Word<DataClass>>("data_classes");
+    let data_classes = known.classes.list(section);
+    let data_class = data_class(section, data_classes.as_ref());
+    let audit = section.value::<Word<AuditPolicy>>("audit");
+    let content_log = content_log(section, known);
     let networks = section.list::<Network>("networks");
-    let limits = section.table("limits");
-    let concurrent = limits.and_then(|limits| limits.optional::<i64>("concurrent"));
+    let limits = limits_and_budget(section);
+    let user_limits = user_limits(section);
     let guard = known.guard.of_service(name, section);
     for model in models.iter().flatten() {
         known.check(section, model);
     }
     check_not_empty(section, "models", models.as_deref());
-    check_not_empty(section, "data_classes", data_classes.as_deref());
+    check_not_empty(section, "data_classes", data_classes.as_ref().map(|l| l.written.as_slice()));
+    known.check_providers(section, data_classes.as_ref());
+    let data_classes = data_classes?;
     Some(Service {
         name: name.into(),
         purposes: purposes?.into_iter().map(|purpose| purpose.value.into()).collect(),
         models: models?.into_iter().map(|model| model.value.into()).collect(),
-        data_classes: data_classes?.into_iter().map(|class| class.value.0).collect(),
+        data_classes: data_classes.built_in,
         networks: networks?.into_iter().map(|network| network.value).collect(),
-        max_concurrent: concurrent.and_then(|limit| usize::try_from(limit.value).ok()),
+        max_concurrent: limits.concurrent.and_then(|limit| usize::try_from(limit).ok()),
         guard,
+        limits: Limits { concurrent: None, ..limits },
+        user_limits,
+        audit: audit?.value.0,
+        content_log: content_log?,
+        workloads: known.workloads.get(name).cloned().unwrap_or_default(),
+        own_classes: data_classes.own,
+        data_class: data_class?,
     })
+}
+
+/// The class of requests that state none. One that the service may not declare was reported.
+fn data_class(section: &Section<'_>, listed: Option<&Listed>) -> Option<DataClass> {
+    let class = section.value::<Word<DataClass>>("data_class")?;
+    let listed = listed?;
+    // Where an entry was reported, or all are missing, that is the fault.
+    let whole = section.array_len("data_classes") == Some(listed.written.len());
+    if whole && !listed.written.is_empty() && !listed.built_in.contains(&class.value.0) {
+        let words: Vec<_> = listed.built_in.iter().map(|class| class.as_str()).collect();
+        let place = if class.place == Place::Default {
+            section.value_at("data_classes").unwrap_or(Place::Default)
+        } else {
+            class.place
+        };
+        section.reader.report(
+            &place,
+            Code::ClassNotListed,
+            format!(
+                "the `data_class` of requests that state none is `{}`, which is not in `data_classes`",
+                class.value.0.as_str()
+            ),
+            format!("list it, or set `data_class` to one of those listed: {}", words.join(", ")),
+        );
+    }
+    Some(class.value.0)
+}
+
+fn content_log(section: &Section<'_>, known: &Known<'_>) -> Option<bool> {
+    let on = section.value::<bool>("content_log")?;
+    if on.value && !known.content_log {
+        section.reader.report(
+            &on.place,
+            Code::MissingKey,
+            "`content_log` needs [content_log] with a `master_key`",
+            "add [content_log] with master_key = { env = \"NAME\" }",
+        );
+    }
+    Some(on.value)
 }
 
 fn purposes(section: &Section<'_>) -> Option<Vec<At<String>>> {
@@ -82,6 +144,27 @@ fn check_not_empty<T>(section: &Section<'_>, key: &str, list: Option<&[At<T>]>) 
 }
 
 impl Known<'_> {
+    /// A class that somebody listed should have a provider. Faulty providers might be one.
+    fn check_providers(&self, section: &Section<'_>, listed: Option<&Listed>) {
+        if self.providers.is_empty() || self.usable_providers.len() != self.providers.len() {
+            return;
+        }
+        for class in listed.iter().flat_map(|listed| &listed.written) {
+            let mut providers = self.usable_providers.values();
+            if class.place == Place::Default
+                || providers.any(|provider| self.classes.may_receive(provider, &class.value))
+            {
+                continue;
+            }
+            section.reader.report(
+                &class.place,
+                Code::NoProviderForClass,
+                format!("no provider may receive the class {}", quoted(&class.value)),
+                "list it in `data_classes` of a provider that is what [data_classes] asks for (`health` asks for a `baa` or `on_premises`), or remove it here",
+            );
+        }
+    }
+
     /// Whether the service may call `provider/model` without a name in `[models]`.
     pub(crate) fn reaches_providers(&self, service: &Service) -> bool {
         service.models.iter().any(|pattern| {

@@ -96,14 +96,14 @@ pub enum OnTrouble {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct InputLimits {
     /// On every route.
-    pub all: Limits,
+    pub all: TextLimits,
     /// On one route; what is not set there is taken from `all`.
-    pub by_route: HashMap<Surface, Limits>,
+    pub by_route: HashMap<Surface, TextLimits>,
 }
 
 /// Limits of one request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Limits {
+pub struct TextLimits {
     /// Unicode characters of all its texts together.
     pub characters: Option<u64>,
     /// Estimated tokens of what it sends.
@@ -117,10 +117,10 @@ pub struct Limits {
 impl InputLimits {
     /// The limits on a route.
     #[must_use]
-    pub fn of(&self, surface: Surface) -> Limits {
+    pub fn of(&self, surface: Surface) -> TextLimits {
         let all = self.all;
         let own = self.by_route.get(&surface).copied().unwrap_or_default();
-        Limits {
+        TextLimits {
             characters: own.characters.or(all.characters),
             tokens: own.tokens.or(all.tokens),
             messages: own.messages.or(all.messages),

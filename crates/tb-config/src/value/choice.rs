@@ -1,6 +1,6 @@
 //! Values that are one of a few words.
 
-use tb_core::DataClass;
+use tb_core::{BudgetWindow, DataClass};
 use tb_guard::{Action, Checksum, Handling};
 use tb_providers::DialectName;
 use tb_providers::simulated::Fault;
@@ -9,7 +9,10 @@ use super::{Mistake, Value, Written};
 use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::redact::quoted;
-use crate::snapshot::{CacheMode, LastRung, LogFormat, ModerationForm, OnTrouble, Reaction};
+use crate::snapshot::{
+    AuditPolicy, CacheMode, LastRung, LogFormat, ModerationForm, OnTrouble, Reaction,
+    TokenAlgorithm,
+};
 
 /// A type that is written as one of a few words.
 pub(crate) trait Choice: Copy + PartialEq + 'static {
@@ -32,19 +35,22 @@ impl<T: Choice> Value for Word<T> {
     fn read(written: Written<'_>) -> Option<Result<Self, Mistake>> {
         let text = written.text()?;
         let known = T::WORDS.iter().zip(T::MEANINGS).find(|(word, _)| **word == text);
-        Some(known.map(|(_, meaning)| Self(*meaning)).ok_or_else(|| {
-            Mistake::new(
-                Code::UnknownWord,
-                format!("{} is not {}", quoted(text), Self::expected()),
-                "use one of these words",
-            )
-            .with_nearest(nearest(text, T::WORDS.iter().copied()))
-        }))
+        let unknown = || Self::unknown(text, "use one of these words");
+        Some(known.map(|(_, meaning)| Self(*meaning)).ok_or_else(unknown))
     }
 
     fn show(&self) -> String {
         let word = T::MEANINGS.iter().zip(T::WORDS).find(|(meaning, _)| **meaning == self.0);
         quoted(word.map_or("", |(_, word)| word))
+    }
+}
+
+impl<T: Choice> Word<T> {
+    /// What is said of a text that is none of the words.
+    pub(crate) fn unknown(text: &str, help: &str) -> Mistake {
+        let message = format!("{} is not {}", quoted(text), Self::expected());
+        let near = nearest(text, T::WORDS.iter().copied());
+        Mistake::new(Code::UnknownWord, message, help).with_nearest(near)
     }
 }
 
@@ -168,6 +174,14 @@ choices! {
         "mod97" => Self::Mod97,
         "mod11" => Self::Mod11,
         "verhoeff" => Self::Verhoeff,
+    }
+    AuditPolicy { "required" => Self::Required, "best_effort" => Self::BestEffort, }
+    TokenAlgorithm { "RS256" => Self::Rs256, "ES256" => Self::Es256, "EdDSA" => Self::EdDsa, }
+    BudgetWindow {
+        "day" => Self::Day,
+        "week" => Self::Week,
+        "month" => Self::Month,
+        "quarter" => Self::Quarter,
     }
     DataClass {
         "public" => Self::Public,

@@ -10,7 +10,11 @@ fn environment() -> FixedEnvironment {
         .with_var("OPENAI_API_KEY_2", "sk-example-2")
         .with_var("AZURE_OPENAI_API_KEY", "azure-example")
         .with_var("MISTRAL_API_KEY", "mistral-example")
+        .with_var("CONTENT_LOG_KEY", &"0f".repeat(32))
         .with_file("/run/secrets/anthropic", "sk-ant-example\n")
+        .with_file("/etc/tollbar/tls/cert.pem", "-----BEGIN CERTIFICATE-----\n")
+        .with_file("/etc/tollbar/tls/key.pem", "-----BEGIN PRIVATE KEY-----\n")
+        .with_file("/etc/tollbar/tls/ca.pem", "-----BEGIN CERTIFICATE-----\n")
 }
 
 #[test]
@@ -37,7 +41,17 @@ fn every_example_loads_without_a_warning() {
         seen.push(path.file_stem().unwrap().to_str().unwrap().to_owned());
     }
     seen.sort();
-    assert_eq!(seen, ["demo", "guard", "local-model", "minimal", "production", "resilience"]);
+    let all = [
+        "accountability",
+        "demo",
+        "guard",
+        "identity",
+        "local-model",
+        "minimal",
+        "production",
+        "resilience",
+    ];
+    assert_eq!(seen, all);
 }
 
 #[test]
@@ -46,10 +60,9 @@ fn the_template_loads_where_no_variable_is_set() {
     assert_eq!(loaded.warnings, []);
 }
 
-#[test]
-fn the_template_with_every_comment_opened_loads_too() {
-    // Lines such as `# [providers.openai]` and `# input = 0.15` are what people uncomment.
-    let opened: Vec<_> = template()
+/// Lines such as `# [providers.openai]` and `# input = 0.15` are what people uncomment.
+fn opened(text: &str) -> String {
+    let opened: Vec<_> = text
         .lines()
         .map(|line| {
             let is_code = |text: &str| {
@@ -60,8 +73,24 @@ fn the_template_with_every_comment_opened_loads_too() {
             line.trim_start().strip_prefix("# ").filter(|text| is_code(text)).unwrap_or(line)
         })
         .collect();
-    let environment = environment();
-    let loaded = crate::read_in(&opened.join("\n"), &environment);
+    opened.join("\n")
+}
+
+#[test]
+fn the_accountability_example_with_its_content_log_and_tls_loads_too() {
+    let text = std::fs::read_to_string(examples().join("accountability.toml")).unwrap();
+    let alternative = "# jwks_file = \"/etc/tollbar/jwks.json\"";
+    assert!(text.contains(alternative));
+    let opened = opened(&text.replace(alternative, "#"));
+    let loaded = crate::read_in(&opened, &environment());
+    let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
+    assert_eq!(loaded.warnings, []);
+    assert!(loaded.snapshot.content_log.is_some() && loaded.snapshot.server.tls.is_some());
+}
+
+#[test]
+fn the_template_with_every_comment_opened_loads_too() {
+    let loaded = crate::read_in(&opened(template()), &environment());
     let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(loaded.snapshot.providers.len(), 3);
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tb_config::{
-    FixedEnvironment, GuardPolicy, Limits, Loaded, ModerationForm, OnTrouble, Reaction, Report,
-    Snapshot, effective,
+    FixedEnvironment, GuardPolicy, Loaded, ModerationForm, OnTrouble, Reaction, Report, Snapshot,
+    TextLimits, effective,
 };
 use tb_core::{DataClass, Surface};
 use tb_guard::{Action, Characters, Handling, Kind};
@@ -103,9 +103,9 @@ fn every_key_is_read() {
     };
     assert_eq!(policy.characters, characters);
     assert_eq!((policy.injection.reaction, policy.injection.threshold), (Reaction::Block, 0.75));
-    let all = Limits { characters: Some(1000), images: Some(0), ..Limits::default() };
+    let all = TextLimits { characters: Some(1000), images: Some(0), ..TextLimits::default() };
     assert_eq!(policy.limits.of(Surface::ChatCompletions), all);
-    let embeddings = Limits { characters: Some(10), tokens: Some(5), ..all };
+    let embeddings = TextLimits { characters: Some(10), tokens: Some(5), ..all };
     assert_eq!(policy.limits.of(Surface::Embeddings), embeddings);
 }
 
@@ -136,7 +136,7 @@ fn a_service_goes_over_the_file_entry_by_entry() {
     assert_eq!(characters, (Handling::Strip, Handling::Reject, Handling::Strip));
     let limits = own.limits.of(Surface::Embeddings);
     let expected =
-        Limits { characters: Some(7), tokens: Some(50), messages: Some(3), images: None };
+        TextLimits { characters: Some(7), tokens: Some(50), messages: Some(3), images: None };
     assert_eq!(limits, expected);
 }
 

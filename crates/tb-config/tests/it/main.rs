@@ -8,6 +8,7 @@
     reason = "a test fails by panicking, also in its own functions"
 )]
 
+mod accountability;
 mod codes;
 mod examples;
 mod guard;

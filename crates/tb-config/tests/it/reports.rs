@@ -49,8 +49,40 @@ tokens = 100
 answers = { email = "tokenize" }
 moderation = { after = true }
 
+[services.web]
+purposes = ["chat"]
+data_classes = ["internal", "heatlh"]
+limits = { requests_per_minute = 0 }
+workloads = ["cluste:system:serviceaccount:web", "spiffe://Prod/web"]
+content_log = true
+
+[data_classes.heatlh-records]
+levle = "health"
+
 [retention]
-requests = "90d"
+requests = "3 months"
+
+[retention.classes.helth]
+content = "1d"
+
+[identity.cluster]
+issuer = "https://cluster.example"
+audience = "tollbar"
+algorithms = ["HS256"]
+
+[audit]
+checkpoint_to = ["stdot", "http://log.example/checkpoints"]
+
+[server.tls]
+certificate = "nowhere.pem"
+
+[prompts]
+path = "prompts/"
+
+[services.bot.budget]
+amount = "500 eur"
+window = "year"
+time_zone = "Europe/Berln"
 "#;
 
 #[test]

@@ -1,9 +1,9 @@
 //! The schema, the reference and the reader know the same keys.
 
 use serde_json::Value;
-use tb_config::{reference, schema};
+use tb_config::{FixedEnvironment, reference, schema};
 
-use crate::{codes, read};
+use crate::{codes, read, read_in};
 
 /// Every key of the schema, as a file that sets it to a date-time, which no key takes, and the
 /// key's name. Keys below names and lists get a name or an entry.
@@ -73,11 +73,15 @@ fn every_default_of_the_schema_is_accepted_by_the_reader() {
     // Reading a file without these sections reads each default through the same code as a value.
     let text = "[providers.p]\ndialect = \"simulated\"\nbaa = { reference = \"r\", expires = \"2027-01-01\" }\nquirks = {}\n\
         [models.m]\ntargets = [{ provider = \"p\", model = \"m\", abilities = {} }]\nfallbacks = {}\nretry = {}\ncache = {}\n\
-        [services.s]\npurposes = [\"a\"]\nlimits = {}\nguard = { characters = {}, injection = {}, limits = { routes = { embeddings = {} } }, moderation = {} }\n[cache]\n\
+        [services.s]\npurposes = [\"a\"]\nlimits = {}\nuser_limits = {}\nbudget = { amount = 1, window = \"day\" }\nguard = { characters = {}, injection = {}, limits = { routes = { embeddings = {} } }, moderation = {} }\n[cache]\n\
         [guard]\ncharacters = {}\ninjection = {}\nlimits = { routes = { embeddings = {} } }\nmoderation = { model = \"m\" }\n\
         detectors = [{ type = \"x\", words = [\"a\"] }]\nkeywords = [{ name = \"x\", words = [\"a\"] }]\n\
-        [prices.\"p/m\"]\ninput = 1\noutput = 1\ntiers = [{ above_tokens = 1, input = 1, output = 1 }]";
-    let loaded = read(text).unwrap_or_else(|report| panic!("{report}"));
+        [prices.\"p/m\"]\ninput = 1\noutput = 1\ntiers = [{ above_tokens = 1, input = 1, output = 1 }]\n\
+        [organisation]\nlimits = {}\n[keys]\n[audit]\n[retention]\n[data_classes.own]\nlevel = \"public\"\n[data_classes.health]\n\
+        [identity.i]\nissuer = \"i\"\naudience = \"a\"\nalgorithms = [\"RS256\"]\njwks_url = \"http://127.0.0.1/k\"\n\
+        [content_log]\nmaster_key = { env = \"MASTER\" }";
+    let environment = FixedEnvironment::default().with_var("MASTER", &"0f".repeat(32));
+    let loaded = read_in(text, &environment).unwrap_or_else(|report| panic!("{report}"));
     assert_eq!(loaded.warnings, []);
 }
 

@@ -56,12 +56,37 @@ fn no_report_prints_a_secret_however_it_was_mistyped() {
         format!("api_keys = \"{CANARY}\" \"{CANARY}\""),
         format!("[storage]\nurl = \"postgres://user:{CANARY}@host/db\""),
         format!("[providers.q]\ndialect = \"openai\"\nbase_url = \"https://user:{CANARY}@host\""),
+        format!("[content_log]\nmaster_key = \"{CANARY}\""),
+        format!("[content_log]\nmaster_key = {{ env = \"{CANARY}\" }}"),
+        format!("[content_log]\nmaster_key = {{ value = \"{CANARY}\" }}"),
+        format!("[content_log]\nmaster_key = [\"{CANARY}\"]"),
+        format!("[content_log]\nmaster = \"{CANARY}\""),
+        "[content_log]\nmaster_key = { env = \"KEY\" }".to_owned(),
+        format!("[server.tls]\nkey = \"-----BEGIN PRIVATE KEY-----{CANARY}\""),
+        format!("[audit]\ncheckpoint_to = \"https://user:{CANARY}@log.example\""),
+        format!("[audit]\ncheckpoint_to = \"http://log.example/?token={CANARY}\""),
+        format!("[identity.i]\njwks_url = \"https://user:{CANARY}@h/k\""),
         format!("[alerts]\nchannels = [{{ webhook = \"https://hooks.example/{CANARY}\" }}]"),
     ] {
         let outcome = read_in(&provider(&text), &environment);
         assert!(outcome.is_err(), "{text}");
         let output = output(&outcome);
         assert!(!output.contains(CANARY), "{text}\n{output}");
+    }
+}
+
+#[test]
+fn a_master_key_is_not_printed() {
+    let key = "CaNaRy42".repeat(8).replace(|c: char| !c.is_ascii_hexdigit(), "0");
+    let environment =
+        FixedEnvironment::default().with_var("KEY", &key).with_file(format!("{FOLDER}/key"), &key);
+    for written in ["{ env = \"KEY\" }", "{ file = \"key\" }", &format!("\"{key}\"")] {
+        let text = provider(&format!("[content_log]\nmaster_key = {written}"));
+        let outcome = read_in(&text, &environment);
+        let loaded = outcome.as_ref().unwrap_or_else(|report| panic!("{report}"));
+        assert_eq!(loaded.snapshot.content_log.as_ref().unwrap().master_key.expose(), key);
+        let output = output(&outcome);
+        assert!(!output.contains(&key) && output.contains("[secret]"), "{output}");
     }
 }
 

@@ -266,11 +266,12 @@ impl State {
             let retry_after_ms = line.departures.wait_ms(now, line.waiters.len());
             let (used, limit) = (line.running as u64, limit as u64);
             let scope = LimitScope::Service(line.service.clone());
-            return Box::new(LimitReached { kind, scope, used, limit, retry_after_ms });
+            return Box::new(LimitReached { kind, scope, used, limit, asked: 1, retry_after_ms });
         }
         let retry_after_ms = self.departures.wait_ms(now, self.waiting);
         let (used, limit) = (self.running as u64, self.limit as u64);
-        Box::new(LimitReached { kind, scope: LimitScope::Gateway, used, limit, retry_after_ms })
+        let scope = LimitScope::Gateway;
+        Box::new(LimitReached { kind, scope, used, limit, asked: 1, retry_after_ms })
     }
 }
 

@@ -21,19 +21,12 @@ fn settings(max_concurrent: usize) -> ServerSettings {
         max_queued: 64,
         queue_timeout: SECOND,
         memory_budget_bytes: 1 << 20,
+        tls: None,
     }
 }
 
 fn service(max_concurrent: Option<usize>) -> Arc<Service> {
-    Arc::new(Service {
-        name: ServiceName::from("bot"),
-        purposes: Vec::new(),
-        models: Vec::new(),
-        data_classes: Vec::new(),
-        networks: Vec::new(),
-        max_concurrent,
-        guard: Arc::default(),
-    })
+    Arc::new(Service { max_concurrent, ..Service::bare(ServiceName::from("bot")) })
 }
 
 fn paused<T>(test: impl Future<Output = T>) -> T {

@@ -9,7 +9,9 @@ use tb_core::Surface;
 use tb_providers::OUTPUT_HEADERS;
 
 use super::canonical;
+use crate::classes::own_names;
 use crate::stages::compose::{Body, Composed};
+use crate::stages::scrub::Scrubbed;
 
 /// The length of a key: HMAC-SHA-256.
 pub(super) const KEY_BYTES: usize = 32;
@@ -18,7 +20,7 @@ pub(super) const KEY_BYTES: usize = 32;
 pub(super) type Key = [u8; KEY_BYTES];
 
 /// Raised when the same request must no longer find what an older build kept.
-const FORMAT: &str = "2";
+const FORMAT: &str = "3";
 
 /// Prompt templates have no versions yet; their place in the hash is kept.
 const PROMPT_VERSION: &str = "";
@@ -105,7 +107,8 @@ fn length(part: &[u8]) -> [u8; 8] {
 
 /// Everything that affects the answer, as a sequence of parts each of which begins with its
 /// length: no two requests give the same bytes unless they ask the same.
-pub(super) fn request(route: &str, headers: &HeaderMap, composed: &Composed) -> Option<Bytes> {
+pub(super) fn request(route: &str, headers: &HeaderMap, scrubbed: &Scrubbed) -> Option<Bytes> {
+    let composed = &scrubbed.composed;
     let (Body::Json(document), Some(model)) = (&composed.body, &composed.model) else {
         return None;
     };
@@ -124,6 +127,13 @@ pub(super) fn request(route: &str, headers: &HeaderMap, composed: &Composed) -> 
     for (provider, id) in targets {
         parts.push(provider.as_bytes());
         parts.push(id.as_bytes());
+    }
+    // By name: the places of the operator's classes move when one comes or goes.
+    let (classes, rules) = (scrubbed.classes, &composed.admitted.runtime.snapshot.classes);
+    parts.push(classes.level.as_str().as_bytes());
+    parts.push_count(own_names(rules, classes.own).count());
+    for name in own_names(rules, classes.own) {
+        parts.push(name.as_bytes());
     }
     parts.push(PROMPT_VERSION.as_bytes());
     parts.push(GUARD_VERSION.as_bytes());

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
-use tb_core::{NanoUsd, Surface, Timestamp};
+use tb_config::CacheSettings;
+use tb_core::{Classes, NanoUsd, Surface, Timestamp};
 use tb_providers::local::{calls_tools, replay};
 
 use super::AnswerCache;
@@ -116,10 +117,10 @@ impl AnswerCache {
         let model = &composed.model.as_ref()?.model;
         let settings = &model.cache;
         let cached = control.takes_part(settings.mode)
-            && settings.data_classes.contains(&scrubbed.data_class)
+            && may_be_kept(settings, scrubbed.classes)
             && key::is_cacheable(surface, &composed.body, self.core.shelf.limits.entry_bytes);
         let Body::Json(document) = &composed.body else { return None };
-        let request = cached.then(|| key::request(surface.label(), headers, composed)).flatten()?;
+        let request = cached.then(|| key::request(surface.label(), headers, scrubbed)).flatten()?;
         let slot = Slot::asked(composed, document);
         let core = Arc::clone(&self.core);
         Some(Asked {
@@ -268,6 +269,12 @@ fn note(word: CacheWord, times: &Times, now: Timestamp, coalesced: bool) -> Cach
         coalesced,
         ..CacheNote::default()
     }
+}
+
+/// Whether answers of these classes may be kept. Nobody can allow it for the operator's own
+/// classes, so those are never kept.
+fn may_be_kept(settings: &CacheSettings, classes: Classes) -> bool {
+    classes.own == 0 && settings.data_classes.contains(&classes.level)
 }
 
 fn jittered(ttl: Duration, roll: f64) -> Duration {

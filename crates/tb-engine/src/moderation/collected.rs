@@ -154,6 +154,7 @@ impl Tap<'_> {
             match self.next(&mut opened.body).await? {
                 Heard::Piece(piece) => {
                     opened.heard = self.heard;
+                    settlement.note_answer(&piece);
                     if let Err(error) = opened.decoder.push(&piece, &mut opened.events)
                         && !is_over(surface, opened, seen)
                     {

@@ -103,7 +103,7 @@ pub(super) fn after_attempts(
     mut refused: Refused,
     (attempts, retried): (Option<HeaderValue>, bool),
 ) -> Refused {
-    refused.attempts = attempts;
+    refused.attempts = attempts.map(Box::new);
     refused.retried |= retried;
     refused
 }

@@ -11,16 +11,18 @@ use serde_json::json;
 use tb_api::json::Document;
 use tb_config::{Moderation, ModerationForm, Service};
 use tb_core::breaker::Verdict;
-use tb_core::{DataClass, EndReason, Purpose, RequestId, Surface, UsageRow};
+use tb_core::{ClassSet, Classes, EndReason, Purpose, RequestId, Surface, UsageRow};
 
 use super::portions::Portion;
 use super::verdict::{Scores, of_chat, of_moderations};
 use super::{Failed, Judge};
 use crate::cache::Keeper;
+use crate::classes::own_note;
 use crate::clock;
 use crate::engine::Engine;
 use crate::estimate;
 use crate::guarded::Guarded;
+use crate::quota::claim_own;
 use crate::refusal::{Refusal, Refused};
 use crate::request::RequestHead;
 use crate::runtime::{RunningModel, Runtime};
@@ -43,8 +45,8 @@ const MAX_OUTPUT_TOKENS: u32 = 100;
 pub(super) struct Asker {
     pub(super) runtime: Arc<Runtime>,
     pub(super) service: Arc<Service>,
-    /// The class of the judged request; its answer may have a stricter one.
-    pub(super) data_class: DataClass,
+    /// The classes of the judged request; its answer may have stricter ones.
+    pub(super) classes: Classes,
     pub(super) guarded: Arc<Guarded>,
     /// The judged request's row as it began.
     pub(super) row: UsageRow,
@@ -56,17 +58,18 @@ impl Judge {
     pub(super) async fn ask(
         &self,
         engine: &Engine,
-        (portion, data_class): (&Portion, DataClass),
+        (portion, classes): (&Portion, Classes),
         deadline: Instant,
     ) -> Result<Scores, Failed> {
         let moderation = &*self.moderation;
         let asker = &self.asker;
         let model = asker.runtime.model(moderation.model.as_str()).ok_or(Failed::NoModel)?;
         let head = asker.head(engine, surface(moderation.form));
-        let mut settlement = asker.open(engine, &head, moderation);
+        let mut settlement = asker.open(engine, (&head, classes), moderation);
         let answered = async {
-            let fresh = asker.fresh(&head, (model, body(moderation, portion)), data_class)?;
+            let fresh = asker.fresh(&head, (model, body(moderation, portion)), classes)?;
             settlement.expect_input_tokens(fresh.scrubbed.composed.input_tokens);
+            claim_own(engine, &asker.service, &fresh.scrubbed.composed, &mut settlement);
             let mut plan = route(engine, &head, fresh).await?;
             plan.deadline = plan.deadline.min(deadline);
             dispatch(engine, &head, plan, &mut settlement).await
@@ -97,6 +100,7 @@ impl Asker {
             path_id: None,
             headers: HeaderMap::new(),
             credential: None,
+            workload: None,
             peer: self.peer,
             arrived: clock::now(),
             arrived_at: engine.shared.clock.now(),
@@ -105,7 +109,12 @@ impl Asker {
 
     /// The account of a call: the judged request's tenant, key and user, a purpose of its own.
     /// It takes no place in admission, where the judged request holds one already.
-    fn open(&self, engine: &Engine, head: &RequestHead, moderation: &Moderation) -> Settlement {
+    fn open(
+        &self,
+        engine: &Engine,
+        (head, classes): (&RequestHead, Classes),
+        moderation: &Moderation,
+    ) -> Settlement {
         let row = UsageRow {
             request_id: head.id,
             started_at: head.arrived_at,
@@ -115,6 +124,8 @@ impl Asker {
             model_requested: moderation.model.clone(),
             guard: Some(parent(self.row.request_id)),
             characters: None,
+            data_class: classes.level,
+            own_classes: own_note(&self.runtime.snapshot.classes, classes.own),
             ..self.row.clone()
         };
         let account = (Arc::clone(&engine.shared), Arc::clone(&self.runtime));
@@ -126,7 +137,7 @@ impl Asker {
         &self,
         head: &RequestHead,
         (model, text): (Arc<RunningModel>, String),
-        data_class: DataClass,
+        classes: Classes,
     ) -> Result<Fresh, Refusal> {
         let document = Document::parse(Bytes::from(text));
         let document = document.map_err(|_| Refusal::Internal("a moderation call is no JSON"))?;
@@ -136,8 +147,11 @@ impl Asker {
             runtime: Arc::clone(&self.runtime),
             service: Arc::new(with_all_models(&self.service)),
             key_models: None,
-            data_class,
+            classes,
+            // What is judged was let through already.
+            may_send: ClassSet::ALL,
             timeout: None,
+            key_note: None,
             arrived: head.arrived,
         };
         let composed = Composed {
@@ -160,8 +174,8 @@ impl Asker {
     /// what a portion holds is cut out of [`Screened`](super::screened::Screened) texts, which
     /// only the guard makes, and all else of the call is the gateway's own words.
     fn scrubbed(&self, composed: Composed) -> Scrubbed {
-        let data_class = composed.admitted.data_class;
-        Scrubbed { composed, data_class, guarded: Arc::clone(&self.guarded) }
+        let classes = composed.admitted.classes;
+        Scrubbed { composed, classes, guarded: Arc::clone(&self.guarded) }
     }
 }
 
@@ -169,13 +183,15 @@ impl Asker {
 /// need not be among the models that callers may name.
 fn with_all_models(service: &Service) -> Service {
     Service {
-        name: service.name.clone(),
-        purposes: Vec::new(),
         models: vec!["*".into()],
         data_classes: service.data_classes.clone(),
-        networks: Vec::new(),
-        max_concurrent: None,
         guard: Arc::clone(&service.guard),
+        limits: service.limits.clone(),
+        user_limits: service.user_limits.clone(),
+        audit: service.audit,
+        own_classes: service.own_classes,
+        data_class: service.data_class,
+        ..Service::bare(service.name.clone())
     }
 }
 

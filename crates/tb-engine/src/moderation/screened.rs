@@ -5,7 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tb_config::{ModerationForm, OnTrouble};
-use tb_core::DataClass;
+use tb_core::Classes;
 use tb_guard::Vault;
 
 use super::outcome::Failed;
@@ -18,27 +18,27 @@ use crate::stages::scrub::Scrubbed;
 /// Longer texts are looked at on a thread that may be busy for a while.
 const MAX_INLINE_BYTES: usize = 32 * 1024;
 
-/// Texts without what must not leave, with the class of what they hold. Only the guard makes
+/// Texts without what must not leave, with the classes of what they hold. Only the guard makes
 /// them.
 #[derive(Clone, PartialEq, Eq)]
 pub(super) struct Screened {
     texts: Vec<String>,
-    data_class: DataClass,
+    classes: Classes,
 }
 
 impl Screened {
     /// Texts of a request that went through the guard as a whole.
     pub(super) fn of_request(scrubbed: &Scrubbed, texts: Vec<String>) -> Self {
-        Self { texts, data_class: scrubbed.data_class }
+        Self { texts, classes: scrubbed.classes }
     }
 
     /// Texts that a model wrote: what must not leave in a request is hidden in them as well, for
-    /// good. Placeholders and redactions of the request stay. Their class is this one or a
-    /// stricter one.
+    /// good. Placeholders and redactions of the request stay. Their classes are these or
+    /// stricter ones.
     pub(super) async fn of_answer(
         engine: &Engine,
         guarded: &Arc<Guarded>,
-        (texts, declared, key): (Vec<String>, DataClass, [u8; 32]),
+        (texts, declared, key): (Vec<String>, Classes, [u8; 32]),
     ) -> Result<Self, Failed> {
         let size: usize = texts.iter().map(String::len).sum();
         if size <= MAX_INLINE_BYTES {
@@ -54,8 +54,8 @@ impl Screened {
         self.texts.is_empty()
     }
 
-    pub(super) fn data_class(&self) -> DataClass {
-        self.data_class
+    pub(super) fn classes(&self) -> Classes {
+        self.classes
     }
 
     /// What each call is about; nothing where they would be too many.
@@ -67,7 +67,7 @@ impl Screened {
 /// Shows sizes only: what was written must not reach logs.
 impl std::fmt::Debug for Screened {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Screened({} texts, {})", self.texts.len(), self.data_class.as_str())
+        write!(f, "Screened({} texts, {})", self.texts.len(), self.classes.level.as_str())
     }
 }
 
@@ -75,13 +75,13 @@ impl std::fmt::Debug for Screened {
 fn hidden(
     guarded: &Guarded,
     mut texts: Vec<String>,
-    declared: DataClass,
+    declared: Classes,
     key: &[u8; 32],
 ) -> Result<Screened, Failed> {
     let policy = &guarded.policy;
-    let mut data_class = declared;
+    let mut classes = declared;
     if !policy.enabled {
-        return Ok(Screened { texts, data_class });
+        return Ok(Screened { texts, classes });
     }
     let mut vault = Vault::new(0, key);
     for text in &mut texts {
@@ -98,13 +98,13 @@ fn hidden(
         let mut findings = scan.findings;
         findings.retain(|finding| !policy.not_ours.contains(&finding.kind));
         let findings = outside_own_marks(text, findings, &guarded.vault);
-        let classes = findings.iter().filter_map(|one| policy.data_classes.get(&one.kind));
-        data_class = classes.copied().fold(data_class, DataClass::max);
+        let found = findings.iter().filter_map(|one| policy.data_classes.get(&one.kind));
+        classes = found.fold(classes, |all, one| all.joined(Classes::of(*one)));
         if !findings.is_empty() {
             *text = policy.actions.hide(text, &findings, &mut vault).text;
         }
     }
-    Ok(Screened { texts, data_class })
+    Ok(Screened { texts, classes })
 }
 
 #[cfg(test)]
@@ -112,6 +112,7 @@ mod tests {
     use std::collections::{BTreeMap, HashSet};
 
     use tb_config::GuardPolicy;
+    use tb_core::DataClass;
     use tb_guard::{Action, Actions, CharacterCounts, Finding, Guard, GuardSettings, Kind};
 
     use super::*;
@@ -134,8 +135,8 @@ mod tests {
 
     fn screened(policy: GuardPolicy, text: &str) -> Result<(String, DataClass), Failed> {
         let texts = vec![text.to_owned()];
-        let screened = hidden(&guarded(policy), texts, DataClass::Internal, &[1; 32])?;
-        Ok((screened.texts.concat(), screened.data_class))
+        let screened = hidden(&guarded(policy), texts, Classes::default(), &[1; 32])?;
+        Ok((screened.texts.concat(), screened.classes.level))
     }
 
     #[test]

@@ -84,10 +84,11 @@ impl Settlement {
         }
         let passed_over = self.passed_over.take();
         row::write_local(rung, saved, passed_over, &mut self.row);
+        self.row.answer_hmac = None;
         self.row.waited_ms = ms(std::mem::take(&mut self.waited_for_another));
         let now = clock::now();
         self.row.duration_ms = ms(now.saturating_duration_since(self.arrived));
-        let recorded = self.append(JournalEntry::Ended(&self.row));
+        let recorded = self.record(JournalEntry::Ended(&self.row));
         self.target = None;
         if recorded.is_err() {
             let refusal = Refusal::AuditUnavailable;
@@ -194,6 +195,7 @@ impl Settlement {
             _ => Used::after(self.row.surface, self.estimated_input_tokens, &self.facts, end),
         };
         let ttft = self.first_output_after();
+        self.write_answer_hash();
         let row = &mut self.row;
         row.end_reason = end.reason;
         row.status = end.status;
@@ -208,6 +210,7 @@ impl Settlement {
             target.series.count_tokens(&self.row.tokens);
             target.series.count_cost(self.row.cost);
         }
+        self.settle_reserved();
         self.append_end();
     }
 
@@ -218,6 +221,7 @@ impl Settlement {
         now: Instant,
     ) {
         self.state = State::Settled;
+        self.hand_over_content(reason);
         let series = self.series();
         let outcome = Outcome {
             surface: self.row.surface,

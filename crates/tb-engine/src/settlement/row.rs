@@ -29,6 +29,8 @@ impl Beginning {
         row.provider = Some(target.provider.name.clone());
         row.model_resolved = Some(target.model.clone());
         row.model_served = None;
+        row.region.clone_from(&target.region);
+        row.agreement = target.agreement_at(row.started_at);
         row.status = 0;
         row.error_code = None;
         row.end_reason = EndReason::Crash;
@@ -76,6 +78,7 @@ pub(super) fn write_local(
 ) {
     row.is_final = true;
     (row.provider, row.model_resolved, row.model_served) = (None, None, None);
+    (row.region, row.agreement) = (None, None);
     (row.status, row.error_code) = (200, None);
     row.end_reason = EndReason::Complete;
     (row.tokens, row.usage_source) = (TokenCounts::default(), UsageSource::None);
@@ -136,6 +139,7 @@ pub(super) fn forget_attempt(row: &mut UsageRow) {
     row.attempt = 0;
     row.started_at = arrived_at(row);
     (row.provider, row.model_resolved) = (None, None);
+    (row.region, row.agreement) = (None, None);
     (row.tokens, row.usage_source) = (TokenCounts::default(), UsageSource::None);
     row.cost = Cost::Free;
     row.overhead_us = 0;

@@ -1,15 +1,22 @@
 //! Stage 1: who asks, for what purpose, within which limits. Never reads message text.
 
+mod caller;
+mod key_note;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::{HeaderName, HeaderValue};
 use tb_config::{Service, matches_pattern};
 use tb_core::{
-    Cause, Cost, DataClass, EndReason, KeyId, KeyRecord, KeyRefusal, ModelName, NanoUsd, Purpose,
+    Cause, ClassSet, Classes, Cost, DataClass, EndReason, KeyRefusal, ModelName, NanoUsd, Purpose,
     Rung, Timestamp, TokenCounts, UsageRow, UsageSource,
 };
 
+use self::caller::{Caller, identify};
+pub(crate) use self::key_note::KeyNote;
+use crate::classes::{declared, own_note, sendable};
 use crate::clock;
 use crate::engine::Engine;
 use crate::headers;
@@ -25,10 +32,14 @@ pub(crate) struct Admitted {
     pub(crate) service: Arc<Service>,
     /// The models that the key may call, when it is narrower than its service.
     pub(crate) key_models: Option<Vec<ModelName>>,
-    /// The class that the caller declared, or the default.
-    pub(crate) data_class: DataClass,
+    /// The classes that the caller declared on top of its service's default.
+    pub(crate) classes: Classes,
+    /// The classes that service and key may send.
+    pub(crate) may_send: ClassSet,
     /// What the caller asked for with `x-tollbar-timeout-ms`.
     pub(crate) timeout: Option<Duration>,
+    /// What the answer says of the key's end.
+    pub(crate) key_note: Option<Box<KeyNote>>,
     pub(crate) arrived: Instant,
 }
 
@@ -53,9 +64,12 @@ pub(crate) fn admit(
     check_network(head, &caller.service)?;
     check_own_headers(head)?;
     let purpose = purpose(head, &caller)?;
-    let data_class = data_class(head, &caller.service)?;
+    let rules = &runtime.snapshot.classes;
+    let may_send = sendable(rules, &caller.service, caller.key_classes.as_deref());
+    let classes = declared(head, rules, (&caller.service, may_send))?;
     let timeout = timeout(head)?;
-    let row = opening_row(head, &caller, purpose, &runtime);
+    let mut row = opening_row(head, &caller, purpose, &runtime);
+    (row.data_class, row.own_classes) = (classes.level, own_note(rules, classes.own));
     let account = (Arc::clone(&engine.shared), Arc::clone(&runtime));
     let mut settlement = Settlement::open(account, row, head.arrived);
     if let Some(user) = head.header(&headers::USER) {
@@ -65,8 +79,10 @@ pub(crate) fn admit(
         runtime,
         service: caller.service,
         key_models: caller.key_models,
-        data_class,
+        classes,
+        may_send,
         timeout,
+        key_note: caller.note,
         arrived: head.arrived,
     };
     Ok((admitted, settlement))
@@ -103,8 +119,10 @@ pub(crate) fn identify_admitted(engine: &Engine, head: &RequestHead) -> Result<A
         runtime,
         service: caller.service,
         key_models: caller.key_models,
-        data_class: DataClass::default(),
+        classes: Classes::default(),
+        may_send: ClassSet::default(),
         timeout: None,
+        key_note: caller.note,
         arrived: head.arrived,
     })
 }
@@ -151,9 +169,7 @@ pub(crate) fn count_unadmitted(engine: &Engine, head: &RequestHead, refusal: Ref
 /// Counts a refusal that follows from a limit.
 pub(crate) fn count_limit(engine: &Engine, refusal: &Refusal) {
     if let Refusal::LimitReached(reached) = refusal {
-        let (kind, scope) = (reached.kind.label(), reached.scope.label());
-        let labels = vec![("kind", kind.to_owned()), ("scope", scope.to_owned())];
-        engine.shared.metrics.limit_rejections.get_or_create(&labels).inc();
+        reached.count(&engine.shared.metrics);
     }
 }
 
@@ -169,107 +185,43 @@ fn count(engine: &Engine, head: &RequestHead, status: u16, error_type: &'static 
     engine.runtime().no_target.count_request(outcome, seconds);
 }
 
-struct Caller {
-    service: Arc<Service>,
-    key_models: Option<Vec<ModelName>>,
-    key_id: Option<KeyId>,
-    key_purpose: Option<Purpose>,
-}
-
-/// The service behind the credential; with authentication off the service `default`, or the
-/// first one there is.
-fn identify(engine: &Engine, runtime: &Runtime, head: &RequestHead) -> Result<Caller, Refusal> {
-    let services = &runtime.snapshot.services;
-    if !runtime.snapshot.server.authentication {
-        let service = services
-            .get("default")
-            .or_else(|| services.values().min_by(|a, b| a.name.cmp(&b.name)))
-            .ok_or(Refusal::Internal("no service is configured"))?;
-        let service = Arc::clone(service);
-        return Ok(Caller { service, key_models: None, key_id: None, key_purpose: None });
-    }
-    let keys = engine.shared.keys.load();
-    let presented = head.credential.as_ref().map_or("", |credential| credential.0.expose());
-    let key: &KeyRecord =
-        keys.authenticate(presented, head.peer, head.arrived_at).map_err(Refusal::Key)?;
-    let service = services.get(&key.service).ok_or_else(|| Refusal::Policy {
-        status: 403,
-        code: "service_not_configured",
-        message: format!(
-            "This key belongs to the service `{}`, which the configuration no longer has.",
-            key.service
-        ),
-    })?;
-    Ok(Caller {
-        service: Arc::clone(service),
-        key_models: key.models.clone(),
-        key_id: Some(key.id),
-        key_purpose: key.purpose.clone(),
-    })
-}
-
+/// What the call is for: what it says, or else what its key or service has for such calls. Out
+/// of the service's closed list, and out of the key's where it has one.
 fn purpose(head: &RequestHead, caller: &Caller) -> Result<Purpose, Refusal> {
-    let allowed = &caller.service.purposes;
+    let by_key = |purpose: &&Purpose| {
+        caller.key_purposes.as_ref().is_none_or(|purposes| purposes.contains(purpose))
+    };
+    let allowed: Vec<&Purpose> = caller.service.purposes.iter().filter(by_key).collect();
     if let Some(declared) = head.header(&headers::PURPOSE) {
-        return allowed.iter().find(|purpose| purpose.as_str() == declared).cloned().ok_or_else(
-            || Refusal::Policy {
-                status: 403,
-                code: "purpose_not_allowed",
-                message: format!(
-                    "The service `{}` may not declare this purpose. Allowed: {}.",
-                    caller.service.name,
-                    list(allowed)
-                ),
-            },
-        );
+        let found = allowed.iter().find(|purpose| purpose.as_str() == declared);
+        return found.copied().cloned().ok_or_else(|| {
+            let who = if caller.key_purposes.is_some() { "This key of the" } else { "The" };
+            let (service, list) = (&caller.service.name, list(&allowed));
+            let message =
+                format!("{who} service `{service}` may not declare this purpose. Allowed: {list}.");
+            Refusal::Policy { status: 403, code: "purpose_not_allowed", message }
+        });
     }
     if let Some(default) = &caller.key_purpose
-        && allowed.contains(default)
+        && allowed.contains(&default)
     {
         return Ok(default.clone());
     }
     match allowed.as_slice() {
-        [only] => Ok(only.clone()),
+        [only] => Ok((*only).clone()),
         _ => Err(Refusal::Policy {
             status: 403,
             code: "purpose_required",
             message: format!(
                 "Say what this call is for: send `x-tollbar-purpose` with one of {}.",
-                list(allowed)
+                list(&allowed)
             ),
         }),
     }
 }
 
-fn list(purposes: &[Purpose]) -> String {
-    purposes.iter().map(Purpose::as_str).collect::<Vec<_>>().join(", ")
-}
-
-/// The header may only tighten: the result is never looser than the default class.
-fn data_class(head: &RequestHead, service: &Service) -> Result<DataClass, Refusal> {
-    let Some(declared) = head.header(&headers::DATA_CLASS) else {
-        return Ok(DataClass::default());
-    };
-    let class: DataClass = declared.parse().map_err(|()| {
-        Refusal::caller(
-            400,
-            "invalid_request",
-            "x-tollbar-data-class",
-            "Known data classes: public, internal, personal, health.".to_owned(),
-        )
-    })?;
-    if !service.data_classes.contains(&class) {
-        return Err(Refusal::Policy {
-            status: 403,
-            code: "data_class_not_allowed",
-            message: format!(
-                "The service `{}` may not send data of the class `{}`.",
-                service.name,
-                class.as_str()
-            ),
-        });
-    }
-    Ok(class.max(DataClass::default()))
+fn list(purposes: &[&Purpose]) -> String {
+    purposes.iter().map(|purpose| purpose.as_str()).collect::<Vec<_>>().join(", ")
 }
 
 fn timeout(head: &RequestHead) -> Result<Option<Duration>, Refusal> {
@@ -327,5 +279,22 @@ fn opening_row(
         saved: NanoUsd(0),
         guard: None,
         characters: None,
+        secret_version: caller.secret_version,
+        workload: caller.workload.clone(),
+        peer: Some(network_of(head.peer)),
+        data_class: DataClass::default(),
+        own_classes: None,
+        region: None,
+        agreement: None,
+        request_hmac: None,
+        answer_hmac: None,
+    }
+}
+
+/// What is kept of an address: its network of 24 bits (IPv4) or 48 bits (IPv6).
+fn network_of(peer: IpAddr) -> IpAddr {
+    match peer.to_canonical() {
+        IpAddr::V4(v4) => IpAddr::V4(Ipv4Addr::from_bits(v4.to_bits() & (u32::MAX << 8))),
+        IpAddr::V6(v6) => IpAddr::V6(Ipv6Addr::from_bits(v6.to_bits() & (u128::MAX << 80))),
     }
 }

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use tb_core::Rung;
 use tb_providers::Decoded;
 
@@ -118,7 +118,9 @@ async fn deliver_local(
     restoration: Option<Restoration>,
     mut settlement: Settlement,
 ) -> Result<Reply, Refused> {
-    let headers = local_headers(&answer, &settlement);
+    let mut headers = local_headers(&answer, &settlement);
+    settlement.write_rate_limits(&mut headers);
+    settlement.keep_answer(&answer.body);
     let body = match restored(engine, restoration, &answer.body, answer.stream).await {
         Ok(body) => body,
         Err(blocked) => {
@@ -128,7 +130,8 @@ async fn deliver_local(
                 // A failure is logged where it happens; a refusal it is in any case.
                 let _ = on_disk.await;
             }
-            return Err(forbidden(refused(refusal, answer.attempts, true), Some(&blocked)));
+            let refused = refused(refusal, answer.attempts, true);
+            return Err(with_rate_limits(forbidden(refused, Some(&blocked)), &headers));
         }
     };
     settlement.reply_begins();
@@ -139,14 +142,23 @@ async fn deliver_local(
         recorded = Err(Refusal::AuditUnavailable);
     }
     if let Err(refusal) = recorded {
-        return Err(refused(refusal, answer.attempts, answer.retried));
+        let refused = refused(refusal, answer.attempts, answer.retried);
+        return Err(with_rate_limits(refused, &headers));
     }
     count_local(engine, &answer);
     Ok(Reply { status: 200, headers, body: ReplyBody::whole(body) })
 }
 
 fn refused(refusal: Refusal, attempts: Option<HeaderValue>, retried: bool) -> Refused {
-    Refused { attempts, retried, ..Refused::from(refusal) }
+    Refused { attempts: attempts.map(Box::new), retried, ..Refused::from(refusal) }
+}
+
+/// Takes over what the headers of the answer would have said of the caller's limits.
+fn with_rate_limits(mut refused: Refused, headers: &HeaderMap) -> Refused {
+    let is_one = |name: &HeaderName| name.as_str().starts_with("x-ratelimit-");
+    let told = headers.iter().filter(|(name, _)| is_one(name));
+    refused.rate_limits.extend(told.map(|(name, value)| (name.clone(), value.clone())));
+    refused
 }
 
 /// Says what forbade the answer.
@@ -180,6 +192,7 @@ async fn deliver_provided(
     let body = match content {
         Content::Whole(decoded) => {
             let Decoded { body, facts } = decoded;
+            settlement.keep_answer(&body);
             let mut account = Account { binder, settlement, keeper, target, status };
             // Who leaves while the answer is looked at has used it all the same.
             account.take_facts(head, facts);
@@ -189,7 +202,8 @@ async fn deliver_provided(
             let retried = answer.retried || blocked.is_some();
             let settled = account.settle(head.surface, &body, restored, &mut headers).await;
             settled.map(ReplyBody::whole).map_err(|refusal| {
-                forbidden(refused(refusal, attempts, retried), blocked.as_ref())
+                let refused = refused(refusal, attempts, retried);
+                with_rate_limits(forbidden(refused, blocked.as_ref()), &headers)
             })?
         }
         Content::Events(opened) => {
@@ -218,6 +232,9 @@ async fn deliver_provided(
         Content::Passed(first, upstream) => {
             let content_type = answer.upstream_headers.get(CONTENT_TYPE);
             let restoration = restoration.filter(|_| content_type.is_some_and(is_text));
+            if content_type.is_some_and(is_text) {
+                settlement.expect_passed_text();
+            }
             let fallback = HeaderValue::from_static("application/octet-stream");
             headers.insert(CONTENT_TYPE, content_type.cloned().unwrap_or(fallback));
             let shared = Arc::clone(&engine.shared);

@@ -42,10 +42,11 @@ pub(crate) async fn dispatch(
             walk.waited(&step);
             continue;
         }
-        let Some(Entered { asked, wire, passage }) = walk.enter(step) else { continue };
+        let Some(entered) = walk.enter(step) else { continue };
+        let Entered { asked, wire, clearance, passage } = entered;
         walk.begin(&asked, passage, settlement)?;
         let attempt = walk.attempt(&asked, settlement.attempt_began());
-        match attempt.run(wire, settlement).await {
+        match attempt.run((wire, clearance), settlement).await {
             Ok(received) => {
                 let mut answer = walk.answer(asked, received, settlement.attempt_began());
                 answer.keeper.account(settlement.memory());
@@ -70,7 +71,7 @@ async fn give_up(
         let reason = refused.refusal.code();
         if let Some(mut answer) = last_rung(engine, head, &walk.plan, &reason).await {
             settlement.end_attempt();
-            answer.attempts = refused.attempts;
+            answer.attempts = refused.attempts.map(|attempts| *attempts);
             answer.retried = refused.retried;
             return Ok(Answer::Local(Box::new(answer)));
         }

@@ -8,11 +8,12 @@ use std::time::Instant;
 
 use tb_core::key_pool::KeyChoice;
 use tb_core::ports::ResponseBinding;
-use tb_core::{ModelName, Surface};
+use tb_core::{ModelName, Surface, Timestamp};
 
 pub(crate) use self::eligible::Lack;
-use self::eligible::{Ask, Found, refusal};
+use self::eligible::{Ask, Found, cleared};
 use super::lookup::Fresh;
+use crate::clearance::Clearance;
 use crate::engine::Engine;
 use crate::headers;
 use crate::refusal::Refusal;
@@ -171,8 +172,7 @@ impl Plan {
             self.passed_over.clear();
             return Ok(());
         }
-        let class = self.fresh.scrubbed.data_class;
-        Err(refusal(lacking.unwrap_or(Lack::Route), head.surface, class))
+        Err(self.refusal(head.surface, lacking.unwrap_or(Lack::Route)))
     }
 
     /// Plans the one target and key that keep a stored response: a target of the requested model,
@@ -183,7 +183,7 @@ impl Plan {
         binding: &ResponseBinding,
         maker: Option<Arc<RunningModel>>,
     ) -> Result<(), Refusal> {
-        let mut is_closed = false;
+        let mut closed = None;
         for model in [Some(Arc::clone(&self.model)), maker].into_iter().flatten() {
             let Found { targets, lacking, too_short } = self.eligible(head, &model);
             let keeper = targets.into_iter().chain(too_short).find(|target| {
@@ -195,12 +195,30 @@ impl Plan {
                 return Ok(());
             }
             self.rungs.push(0);
-            is_closed |= lacking == Some(Lack::DataClass);
+            let is_barred = |lack: &Lack| matches!(lack, Lack::Clearance(_) | Lack::Coverage(_));
+            closed = closed.max(lacking.filter(is_barred));
         }
-        if is_closed {
-            return Err(refusal(Lack::DataClass, head.surface, self.fresh.scrubbed.data_class));
-        }
-        Err(unknown_response())
+        Err(closed.map_or_else(unknown_response, |lack| self.refusal(head.surface, lack)))
+    }
+
+    /// The proof that a target may receive the request at this moment.
+    ///
+    /// # Errors
+    /// What it lacks.
+    pub(crate) fn clear(
+        &self,
+        surface: Surface,
+        target: &RunningTarget,
+        now: Timestamp,
+    ) -> Result<Clearance, Lack> {
+        cleared(surface, &self.fresh, target, now)
+    }
+
+    /// What the client is told when no target may receive the request.
+    pub(crate) fn refusal(&self, surface: Surface, lack: Lack) -> Refusal {
+        let scrubbed = &self.fresh.scrubbed;
+        let rules = &scrubbed.composed.admitted.runtime.snapshot.classes;
+        eligible::refusal(lack, surface, (rules, scrubbed.classes))
     }
 
     /// Whether there may be fallback models for this, to be planned with [`Self::descend`].
@@ -272,7 +290,7 @@ impl Plan {
 
     /// The targets of a model that may receive the request; the others are noted.
     fn eligible(&mut self, head: &RequestHead, model: &RunningModel) -> Found {
-        let mut ask = Ask::new(head.surface, &self.fresh);
+        let mut ask = Ask::new(head.surface, &self.fresh, head.arrived_at);
         let found = ask.eligible(model);
         for (target, lack) in ask.into_lacking() {
             let name = format!("{}/{}", target.provider.name, target.model);

@@ -3,7 +3,10 @@
 //! One walk looks at every text and notes what is to be hidden; a second step hides it and
 //! splices the leaves that changed into the original bytes.
 
+mod apart;
 mod attached;
+mod context;
+mod digits;
 mod fields;
 mod heads;
 mod item;
@@ -13,8 +16,11 @@ mod look;
 mod place;
 mod refused;
 mod rewrite;
+mod rules;
+mod runs;
 mod speakers;
 mod tally;
+mod walk;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,20 +29,24 @@ use http::HeaderName;
 use tb_api::json::Document;
 use tb_api::multipart::Form;
 use tb_config::{GuardPolicy, OnTrouble};
-use tb_core::{DataClass, Surface};
-use tb_guard::{Finding, Guard, Scan, Vault};
+use tb_core::{Classes, DataClass};
+use tb_guard::Vault;
 
+use self::apart::apart;
 use self::look::Look;
 use self::refused::Ended;
 use self::rewrite::Rewrite;
+use self::rules::Rules;
 use self::speakers::Speakers;
 use self::tally::Tallies;
+use super::admit::Admitted;
 use super::compose::{Body, Composed};
+use crate::admission::MemoryHold;
 use crate::ask;
 use crate::clock;
 use crate::engine::Engine;
 use crate::guarded::Guarded;
-use crate::refusal::Refused;
+use crate::refusal::{Refusal, Refused};
 use crate::request::RequestHead;
 use crate::settlement::Settlement;
 
@@ -44,59 +54,14 @@ use crate::settlement::Settlement;
 /// others of their thread.
 const MAX_INLINE_BYTES: usize = 32 * 1024;
 
-/// So much of a key says what its value is.
-const MAX_KEY_BYTES: usize = 64;
-
 /// A request that may leave, to providers that may receive its class.
 #[derive(Debug)]
 pub(crate) struct Scrubbed {
     pub(crate) composed: Composed,
-    pub(crate) data_class: DataClass,
+    /// What it is, the guard's findings included.
+    pub(crate) classes: Classes,
     /// What was hidden.
     pub(crate) guarded: Arc<Guarded>,
-}
-
-/// What is looked for in one request, and what is done.
-struct Rules {
-    guard: Arc<Guard>,
-    policy: Arc<GuardPolicy>,
-    /// The tenant's key.
-    key: [u8; 32],
-    surface: Surface,
-    /// The configuration names the model.
-    knows_model: bool,
-    /// The stored response that the provider goes on from; it may hold placeholders of an earlier
-    /// request, which must not be taken for this one's.
-    goes_on_from: Option<String>,
-}
-
-impl Rules {
-    /// Whether anything is looked for at all.
-    fn looks(&self) -> bool {
-        self.policy.enabled || !self.policy.keywords.lists.is_empty()
-    }
-
-    fn structured(&self, text: &str) -> Scan {
-        self.guard.scan_structured(text)
-    }
-
-    /// What is in a value, its key before it.
-    fn keyed(&self, key: &str, value: &str) -> Scan {
-        // Its end says what follows; all of it would be scanned again for each element of a list.
-        let key = key.get(key.ceil_char_boundary(key.len().saturating_sub(MAX_KEY_BYTES))..);
-        let key = key.unwrap_or_default();
-        let mut text = String::with_capacity(key.len() + value.len() + 6);
-        text.extend(["\"", key, "\": \"", value, "\""]);
-        let start = key.len() + 5;
-        let mut scan = self.guard.scan(&text);
-        let inside = |mut one: Finding| {
-            one.start = one.start.max(start) - start;
-            one.end = one.end.min(start + value.len()).saturating_sub(start);
-            (one.start < one.end).then_some(one)
-        };
-        scan.findings = scan.findings.into_iter().filter_map(inside).collect();
-        scan
-    }
 }
 
 /// What came of one request.
@@ -118,33 +83,17 @@ pub(crate) async fn scrub(
     settlement: &mut Settlement,
 ) -> Result<Scrubbed, Refused> {
     let began = clock::now();
-    let admitted = &composed.admitted;
-    let policy = Arc::clone(&admitted.service.guard);
-    let rules = Rules {
-        guard: Arc::clone(&admitted.runtime.snapshot.guard.guard),
-        policy: Arc::clone(&policy),
-        key: engine.shared.guard_keys.of(&admitted.service.name),
-        surface: head.surface,
-        goes_on_from: composed.previous_response_id.clone(),
-        knows_model: composed.model.as_ref().is_none_or(|model| model.configured),
-    };
-    let guard = Arc::clone(&rules.guard);
+    let policy = Arc::clone(&composed.admitted.service.guard);
     limits::check(
         policy.limits.of(head.surface),
         head.surface,
         &composed.body,
         composed.input_tokens,
     )?;
-    let headers = heads::forwarded(&head.headers);
-    let done = if !rules.looks() || composed.body.bytes() <= MAX_INLINE_BYTES {
-        caught(|| run(&rules, &composed.body, &headers))
-    } else {
-        let body = composed.body.clone();
-        let job = move || run(&rules, &body, &headers);
-        engine.shared.tasks.spawn_blocking(job).await.ok()
-    };
-    let done = done.unwrap_or_else(|| failed(&policy));
-    let Done { tallies, vault, body } = done;
+    let rules = Rules::of(engine, head, &composed);
+    let guard = Arc::clone(&rules.guard);
+    let done = looked_at(engine, head, (rules, &composed), settlement).await?;
+    let Done { tallies, vault, body } = done.unwrap_or_else(|| failed(&policy));
     let metrics = &engine.shared.metrics;
     metrics.guard_seconds.observe(clock::elapsed(began).as_secs_f64());
     tallies.count(&policy, vault.len(), metrics);
@@ -159,9 +108,38 @@ pub(crate) async fn scrub(
     if let Some(body) = body? {
         composed.body = body;
     }
+    settlement.note_request(&composed.body);
     guarded.wants_json = !guarded.vault.is_empty() && ask::wants_json(head.surface, &composed.body);
-    let data_class = data_class(&composed, found_class)?;
-    Ok(Scrubbed { composed, data_class, guarded: Arc::new(guarded) })
+    let classes = classes(&composed, found_class, settlement)?;
+    Ok(Scrubbed { composed, classes, guarded: Arc::new(guarded) })
+}
+
+/// Looks at a request where it runs, or on a thread of its own; nothing when the guard fails.
+async fn looked_at(
+    engine: &Engine,
+    head: &RequestHead,
+    (rules, composed): (Rules, &Composed),
+    settlement: &mut Settlement,
+) -> Result<Option<Done>, Refusal> {
+    let (body, headers) = (&composed.body, heads::forwarded(&head.headers));
+    if !rules.looks() || body.bytes() <= MAX_INLINE_BYTES {
+        return Ok(caught(|| run(&rules, body, &headers)));
+    }
+    // The memory of the body is given back and taken again, so that the thread can hold it when
+    // the request has ended.
+    settlement.hold(MemoryHold::default());
+    let mut memory = settlement.memory();
+    if !memory.grow(body.bytes()) {
+        let budget = composed.admitted.runtime.snapshot.server.memory_budget_bytes;
+        return Err(engine.shared.admission.memory_spent(budget));
+    }
+    let (body, gone) = (body.clone(), rules.gone.clone());
+    let look = move || caught(|| run(&rules, &body, &headers));
+    let done = apart(&engine.shared.tasks, (memory, &gone), look).await;
+    Ok(done.and_then(|(done, memory)| {
+        settlement.hold(memory);
+        done
+    }))
 }
 
 /// What `look` gives; nothing when it panics.
@@ -249,20 +227,20 @@ fn spliced(body: &Body, splices: Vec<(std::ops::Range<usize>, String)>) -> Resul
     }
 }
 
-/// The stricter of what was declared and what was found.
-fn data_class(composed: &Composed, found: Option<DataClass>) -> Result<DataClass, Ended> {
-    let declared = composed.admitted.data_class;
-    let service = &composed.admitted.service;
-    match found {
-        Some(found) if found > declared => {
-            if service.data_classes.contains(&found) {
-                Ok(found)
-            } else {
-                Err(Ended::data_class(found.as_str(), service.name.as_str()))
-            }
-        }
-        _ => Ok(declared),
+/// What was declared and what was found together; the row says so, also of a refusal.
+fn classes(
+    composed: &Composed,
+    found: Option<DataClass>,
+    settlement: &mut Settlement,
+) -> Result<Classes, Ended> {
+    let Admitted { classes: declared, may_send, service, .. } = &composed.admitted;
+    let Some(found) = found else { return Ok(*declared) };
+    let classes = declared.joined(Classes::of(found));
+    settlement.row().data_class = classes.level;
+    if may_send.contains(classes) {
+        return Ok(classes);
     }
+    Err(Ended::data_class(classes.level.as_str(), service.name.as_str()))
 }
 
 #[cfg(test)]

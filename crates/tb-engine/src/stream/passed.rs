@@ -81,6 +81,8 @@ impl PassedBody {
                         return self.late();
                     }
                     self.settlement.note_passed_bytes(bytes.len());
+                    self.settlement.keep_passed(&bytes);
+                    self.settlement.note_answer(&bytes);
                     match self.restored(bytes) {
                         Ok(bytes) if bytes.is_empty() => {}
                         Ok(bytes) => return Poll::Ready(Some(Ok(bytes))),

@@ -184,7 +184,7 @@ impl Running {
             Err(blocked) => self.block(&blocked),
             Ok(Some(terminal)) => self.end(&terminal),
             Ok(None) if is_ended => self.end_silently(),
-            Ok(None) => {}
+            Ok(None) => self.meter(),
         }
     }
 
@@ -192,6 +192,7 @@ impl Running {
     /// in the same bytes is nobody's.
     fn take_in(&mut self, bytes: &Bytes) {
         self.progress.alarm.heard();
+        self.settlement.note_answer(bytes);
         let outcome = self.decoder.push(bytes, &mut self.progress.events);
         match (self.write_events(), outcome) {
             (Err(blocked), _) => self.block(&blocked),
@@ -203,7 +204,17 @@ impl Running {
             (Ok(None), Ok(())) if self.progress.alarm.is_late() => {
                 self.fail(&TOO_LONG, Verdict::Neutral);
             }
-            (Ok(None), Ok(())) => {}
+            (Ok(None), Ok(())) => self.meter(),
+        }
+    }
+
+    /// What was given so far is held to the limits; where they do not allow it the stream ends.
+    fn meter(&mut self) {
+        if let Err(refusal) = self.settlement.meter(self.decoder.facts()) {
+            if let Refusal::LimitReached(reached) = &refusal {
+                reached.count(&self.shared.metrics);
+            }
+            self.fail(&refusal, Verdict::Neutral);
         }
     }
 
@@ -234,6 +245,7 @@ impl Running {
             finished.then(|| progress.events.last().map_or(Terminal::Complete, of_response_event));
         for event in progress.events.drain(..) {
             self.keeper.record(&event);
+            self.settlement.keep_event(&event);
             let is_last = is_terminal(&event);
             match &mut self.restoration {
                 None => write_last(&event, &mut progress.buffer, &mut progress.last_at),

@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use serde_json::{Value, json};
 use tb_config::{FixedEnvironment, Overrides, Snapshot, Source, load};
 use tb_core::ports::{Journal, JournalEntry, StoreError};
-use tb_core::{EndReason, KeyRing, Pepper, RequestId, Surface, UsageRow};
+use tb_core::{Clock, EndReason, KeyRing, Pepper, RequestId, Surface, UsageRow};
 use tb_engine::{
     Engine, Metrics, Parts, PublicRequest, RequestBody, RequestHead, SystemClock, serve,
 };
@@ -128,6 +128,10 @@ impl Ask {
         Self { raw: Some(bytes.into()), ..Self::on(surface, Value::Null) }
     }
 
+    pub(crate) fn surface(&self) -> Surface {
+        self.surface
+    }
+
     pub(crate) fn stream(prompt: &str) -> Self {
         Self::whole(prompt).with("stream", json!(true))
     }
@@ -186,17 +190,26 @@ impl Gateway {
 
     /// With files and variables beside the configuration, in the folder `/`.
     pub(crate) fn start_with(config: &str, environment: &FixedEnvironment) -> Self {
+        Self::start_by(snapshot(config, environment), Arc::new(SystemClock))
+    }
+
+    /// With a clock of the test's own.
+    pub(crate) fn start_at(config: &str, clock: Arc<dyn Clock>) -> Self {
+        Self::start_by(snapshot(config, &FixedEnvironment::default()), clock)
+    }
+
+    fn start_by(snapshot: Arc<Snapshot>, clock: Arc<dyn Clock>) -> Self {
         let store = Arc::new(MemoryStore::new());
         let account = Arc::new(Account::default());
         let engine = Engine::new(Parts {
-            snapshot: snapshot(config, environment),
+            snapshot,
             keys: Arc::new(KeyRing::new(Vec::new(), Pepper::from_bytes(&[7; 32]))),
             journal: Arc::clone(&account) as _,
             responses: Arc::clone(&store) as _,
             answers: store,
             cache_secret: [7; 32],
             guard_secret: [7; 32],
-            clock: Arc::new(SystemClock),
+            clock,
             metrics: Arc::new(Metrics::new("test")),
             seed: [4, 2],
         });
@@ -220,6 +233,14 @@ impl Gateway {
         outcome
     }
 
+    /// Asks what is turned away at the door, which leaves no row.
+    pub(crate) async fn refused(&self, ask: Ask) -> (u16, String) {
+        let id = self.engine.new_request_id();
+        let refused = serve(&self.engine, self.request(id, ask, Instant::now())).await.unwrap_err();
+        assert!(self.rows(id).is_empty() && self.engine.inflight() == 0);
+        (refused.refusal.api_error().status, refused.refusal.code())
+    }
+
     /// The same while other requests are under way.
     pub(crate) async fn ask_among_others(&self, ask: Ask) -> Outcome {
         let began = Instant::now();
@@ -235,9 +256,9 @@ impl Gateway {
                 }
                 Err(refused) => {
                     let error = refused.refusal.api_error();
-                    let mut headers = HeaderMap::new();
+                    let mut headers = (*refused.rate_limits).clone();
                     if let Some(attempts) = &refused.attempts {
-                        headers.insert("x-tollbar-attempts", attempts.clone());
+                        headers.insert("x-tollbar-attempts", (**attempts).clone());
                     }
                     if let Some(found) = &refused.guard.found {
                         headers.insert("x-tollbar-guard", found.clone());
@@ -276,6 +297,7 @@ impl Gateway {
                 path_id: None,
                 headers: ask.headers,
                 credential: None,
+                workload: None,
                 peer: IpAddr::V4(Ipv4Addr::LOCALHOST),
                 arrived: arrived.into_std(),
                 arrived_at: self.engine.clock().now(),

@@ -1,7 +1,9 @@
 //! What leaves: every text is looked at, what must not leave is hidden, the rest stays as it is.
 
+mod names;
 mod routes;
 mod rules;
+mod split;
 mod upstream;
 
 use serde_json::{Value, json};

@@ -9,11 +9,14 @@
 
 mod attempts;
 mod breakers;
+mod data_classes;
 mod gateway;
 mod guard;
 mod histories;
+mod identity;
 mod keys;
 mod moderation;
+mod quotas;
 mod restoration;
 mod rungs;
 mod streams;

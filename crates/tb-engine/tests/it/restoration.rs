@@ -235,7 +235,7 @@ async fn numbers_of_a_responses_stream_go_on_without_a_gap() {
 
 #[tokio::test(start_paused = true)]
 async fn who_leaves_while_a_long_answer_is_looked_at_pays_for_it() {
-    let text = "some words of an answer. ".repeat(2_000);
+    let text = "some words of an answer. ".repeat(12_000);
     let config = saying(&text, "[guard]\nanswers = { us_ssn = \"redact\" }");
     let config = config.replacen("\"simulated\"", "\"simulated\"\nlatency = \"1s\"", 1);
     let gateway = Gateway::start(&config);

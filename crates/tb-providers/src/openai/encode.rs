@@ -15,7 +15,7 @@ use crate::{Call, CallBody, EncodeError, Endpoint, Quirks, WireRequest};
 const FORWARDED: [&str; 3] = ["openai-beta", "idempotency-key", "x-client-request-id"];
 
 /// Sent to providers; some refuse requests without one.
-const AGENT: &str = concat!("tollbar/", env!("CARGO_PKG_VERSION"));
+pub(crate) const AGENT: &str = concat!("tollbar/", env!("CARGO_PKG_VERSION"));
 
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
@@ -28,8 +28,8 @@ pub(crate) fn request(
         return Err(EncodeError::Unsupported { dialect: "openai", surface: call.surface.label() });
     }
     let (body, dropped) = match call.surface {
-        Surface::Messages => translated(call, endpoint.quirks)?,
-        _ => (body(call, endpoint.quirks)?, Vec::new()),
+        Surface::Messages => translated(call, endpoint)?,
+        _ => (body(call, endpoint)?, Vec::new()),
     };
     let mut headers = base_headers(call)?;
     if let Some(key) = endpoint.api_key {
@@ -115,15 +115,21 @@ pub(crate) fn secret_header(prefix: &str, key: &Secret) -> Result<HeaderValue, E
 }
 
 /// A Messages request as a chat body, and what was dropped on the way.
-fn translated(call: &Call<'_>, quirks: &Quirks) -> Result<(Bytes, Vec<&'static str>), EncodeError> {
-    let chat = messages::request_to_chat(call, quirks)?;
+fn translated(
+    call: &Call<'_>,
+    endpoint: &Endpoint<'_>,
+) -> Result<(Bytes, Vec<&'static str>), EncodeError> {
+    let mut chat = messages::request_to_chat(call, endpoint.quirks)?;
+    if endpoint.zero_retention {
+        chat.body.insert("store".to_owned(), false.into());
+    }
     let body = serde_json::to_vec(&chat.body)
         .map_err(|_| invalid("messages", "the request cannot be written as chat messages"))?;
     Ok((Bytes::from(body), chat.dropped))
 }
 
 /// The body to send.
-fn body(call: &Call<'_>, quirks: &Quirks) -> Result<Bytes, EncodeError> {
+fn body(call: &Call<'_>, endpoint: &Endpoint<'_>) -> Result<Bytes, EncodeError> {
     match call.body {
         CallBody::Empty => Ok(Bytes::new()),
         CallBody::Form(form, _) => match form.text("model") {
@@ -131,11 +137,16 @@ fn body(call: &Call<'_>, quirks: &Quirks) -> Result<Bytes, EncodeError> {
             Some(_) => Ok(form.with_text("model", call.model)),
             None => Err(invalid("model", "the form needs a field `model`")),
         },
-        CallBody::Json(document) => splice(document, call, quirks),
+        CallBody::Json(document) => splice(document, call, endpoint),
     }
 }
 
-fn splice(document: &Document, call: &Call<'_>, quirks: &Quirks) -> Result<Bytes, EncodeError> {
+fn splice(
+    document: &Document,
+    call: &Call<'_>,
+    endpoint: &Endpoint<'_>,
+) -> Result<Bytes, EncodeError> {
+    let quirks = endpoint.quirks;
     let mut edits = document.edit();
     let model = document.get("model").and_then(|value| value.as_str());
     if model.as_deref() != Some(call.model) {
@@ -154,7 +165,19 @@ fn splice(document: &Document, call: &Call<'_>, quirks: &Quirks) -> Result<Bytes
         }
         _ => {}
     }
+    if endpoint.zero_retention {
+        store_nothing(document, call.surface, &mut edits);
+    }
     Ok(edits.apply())
+}
+
+/// Responses are stored unless the request says no, and chat completions where it says yes.
+fn store_nothing(document: &Document, surface: Surface, edits: &mut Edits<'_>) {
+    let stores = matches!(surface, Surface::ChatCompletions | Surface::Responses);
+    let says_no = || document.get("store").and_then(|value| value.as_bool()) == Some(false);
+    if stores && !says_no() {
+        edits.set(&["store"], "false");
+    }
 }
 
 /// Asks for usage at the end of a stream; the decoder hides it from clients that did not.

@@ -133,7 +133,10 @@ fn encode(column: &Column, surface: Surface, body: &Bytes) -> Result<WireRequest
     };
     let secret = Secret::new(KEY.to_owned());
     let quirks = &column.provider.quirks;
-    column.dialect.encode(&call, &Endpoint { base_url: &base_url, api_key: Some(&secret), quirks })
+    column.dialect.encode(
+        &call,
+        &Endpoint { base_url: &base_url, api_key: Some(&secret), quirks, zero_retention: false },
+    )
 }
 
 fn shape(surface: Surface, body: &Bytes) -> AnswerShape {

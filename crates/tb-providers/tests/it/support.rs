@@ -43,7 +43,12 @@ impl<'a> Sent<'a> {
     pub(crate) fn encode(&self) -> Result<WireRequest, EncodeError> {
         let base_url = BaseUrl::parse("https://api.example.com/v1").unwrap();
         let key = Secret::new(KEY.to_owned());
-        let endpoint = Endpoint { base_url: &base_url, api_key: Some(&key), quirks: &self.quirks };
+        let endpoint = Endpoint {
+            base_url: &base_url,
+            api_key: Some(&key),
+            quirks: &self.quirks,
+            zero_retention: false,
+        };
         let call = Call {
             surface: self.surface,
             model: "upstream-model",

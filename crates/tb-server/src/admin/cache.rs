@@ -7,8 +7,10 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tb_core::ports::AnswerFilter;
+use tb_core::{ModelName, ServiceName};
 
 use super::AdminState;
+use super::caller::Caller;
 use super::fault::AdminFault;
 use super::json_body::JsonBody;
 
@@ -56,11 +58,19 @@ impl PurgeRequest {
 /// `POST /admin/v1/cache/purge`: removes kept answers from memory and storage.
 pub(crate) async fn purge(
     State(state): State<Arc<AdminState>>,
+    caller: Caller,
     JsonBody(body): JsonBody,
 ) -> Result<Json<Value>, AdminFault> {
     let request: PurgeRequest = serde_json::from_slice(&body)
         .map_err(|error| AdminFault::Invalid(format!("the body is not a purge: {error}")))?;
     let filter = request.filter()?;
+    let what = json!({
+        "service": filter.service.as_ref().map(ServiceName::as_str),
+        "model": filter.model.as_ref().map(ModelName::as_str),
+        "tag": filter.tag,
+    });
+    // Written down first: what cannot be written down is not done.
+    state.act(&caller, ("cache.purge", "answers"), (None, Some(what))).await?;
     let purged = state.reading(move |state| state.engine.purge_answers(&filter)).await?;
     tracing::info!(purged, "kept answers were purged");
     Ok(Json(json!({ "schema_version": 1, "purged": purged })))

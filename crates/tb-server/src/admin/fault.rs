@@ -5,7 +5,10 @@ use axum::http::StatusCode;
 use axum::http::header::{HeaderValue, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
+use tb_core::Role;
 use tb_core::ports::StoreError;
+
+use super::key_desk::DeskFault;
 
 /// Why the admin API refuses.
 #[derive(Debug, thiserror::Error)]
@@ -13,6 +16,14 @@ pub(crate) enum AdminFault {
     /// No admin token, or a wrong one.
     #[error("an admin token is needed: `Authorization: Bearer tb_admin_…`")]
     Token,
+    /// The token's role does not reach.
+    #[error("the role `{}` may not do this; it takes: {}", .role.as_str(), names(.roles))]
+    Forbidden {
+        /// What the token has.
+        role: Role,
+        /// What would do.
+        roles: &'static [Role],
+    },
     /// The request names a host that this address is not, or comes from another site's page.
     #[error("this address answers neither under that host name nor to pages of other origins")]
     Host,
@@ -31,6 +42,14 @@ pub(crate) enum AdminFault {
     /// The request is faulty.
     #[error("{0}")]
     Invalid(String),
+    /// What is there does not allow it.
+    #[error("{message}")]
+    Conflict {
+        /// The stable code.
+        code: &'static str,
+        /// What is there, and what to do.
+        message: String,
+    },
     /// The store failed.
     #[error("the store does not answer")]
     Store(#[source] StoreError),
@@ -43,6 +62,8 @@ impl AdminFault {
     const fn status(&self) -> StatusCode {
         match self {
             Self::Token => StatusCode::UNAUTHORIZED,
+            Self::Forbidden { .. } => StatusCode::FORBIDDEN,
+            Self::Conflict { .. } => StatusCode::CONFLICT,
             Self::Host => StatusCode::MISDIRECTED_REQUEST,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooSlow => StatusCode::REQUEST_TIMEOUT,
@@ -57,6 +78,8 @@ impl AdminFault {
     const fn code(&self) -> &'static str {
         match self {
             Self::Token => "invalid_admin_token",
+            Self::Forbidden { .. } => "role_not_allowed",
+            Self::Conflict { code, .. } => code,
             Self::Host => "wrong_host",
             Self::MediaType => "unsupported_media_type",
             Self::TooSlow => "request_timeout",
@@ -69,9 +92,25 @@ impl AdminFault {
     }
 }
 
+fn names(roles: &[Role]) -> String {
+    roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 impl From<StoreError> for AdminFault {
     fn from(error: StoreError) -> Self {
         Self::Store(error)
+    }
+}
+
+impl From<DeskFault> for AdminFault {
+    fn from(fault: DeskFault) -> Self {
+        match fault {
+            DeskFault::Unknown(what) => Self::NotFound(what),
+            DeskFault::Conflict { code, message } => Self::Conflict { code, message },
+            DeskFault::Invalid(message) => Self::Invalid(message),
+            DeskFault::NoRandomness(_) => Self::Internal("no random numbers"),
+            DeskFault::Store(error) => Self::Store(error),
+        }
     }
 }
 

@@ -1,30 +1,71 @@
-//! Who may ask: the host name (against DNS rebinding) and the admin token.
+//! Who may ask: the host name (against DNS rebinding), the admin token, and its role.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
-use axum::http::HeaderMap;
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::header::AUTHORIZATION;
+use axum::http::{HeaderMap, Method};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
+use tb_core::{Actor, Role};
+
 use super::AdminState;
+use super::caller::Caller;
 use super::fault::AdminFault;
+use super::router::Access;
 use crate::own_host;
 
-/// Checks every request, known routes or not.
+/// What the gate goes by.
+pub(crate) struct Gate {
+    pub(crate) state: Arc<AdminState>,
+    /// Who may do what, by the path of the route.
+    pub(crate) access: HashMap<&'static str, &'static [Access]>,
+}
+
+/// Checks every request, known routes or not. What there is and what not learns only who has a
+/// token, and what a route has only who may use it.
 pub(crate) async fn pass(
-    State(state): State<Arc<AdminState>>,
-    request: Request,
+    State(gate): State<Arc<Gate>>,
+    mut request: Request,
     next: Next,
 ) -> Response {
-    match check(&state, request.uri().path(), request.headers()) {
+    let checked = check(&gate.state, request.uri().path(), request.headers());
+    let checked = checked.and_then(|caller| {
+        let Some(caller) = caller else { return Ok(()) };
+        gate.check_role(&caller, &request)?;
+        request.extensions_mut().insert(caller);
+        Ok(())
+    });
+    match checked {
         Ok(()) => next.run(request).await,
         Err(fault) => fault.into_response(),
     }
 }
 
-fn check(state: &AdminState, path: &str, headers: &HeaderMap) -> Result<(), AdminFault> {
+impl Gate {
+    fn check_role(&self, caller: &Caller, request: &Request) -> Result<(), AdminFault> {
+        let path = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str);
+        let access = path.and_then(|path| self.access.get(path).copied()).unwrap_or_default();
+        let method = if request.method() == Method::HEAD { &Method::GET } else { request.method() };
+        // No such route or no such method: 404 and 405 are the router's.
+        let Some((_, roles)) = access.iter().find(|(name, _)| *name == method.as_str()) else {
+            return Ok(());
+        };
+        if roles.is_empty() || roles.contains(&caller.role) {
+            return Ok(());
+        }
+        Err(AdminFault::Forbidden { role: caller.role, roles })
+    }
+}
+
+/// The caller, or `None` where everybody may ask.
+fn check(
+    state: &AdminState,
+    path: &str,
+    headers: &HeaderMap,
+) -> Result<Option<Caller>, AdminFault> {
     // Behind a real address anything may stand in front, and the token protects it. On
     // loopback a web page that names this address by a host name of its own must not get in.
     // Nor may one that names it correctly, from another origin: without authentication
@@ -34,23 +75,21 @@ fn check(state: &AdminState, path: &str, headers: &HeaderMap) -> Result<(), Admi
     {
         return Err(AdminFault::Host);
     }
-    if !needs_token(state, path) {
-        return Ok(());
+    let is_loopback = state.address.ip().is_loopback();
+    if matches!(path, "/" | "/healthz" | "/readyz" | "/openapi.json") {
+        return Ok(None);
+    }
+    // Metrics have no secrets, but tell of the traffic: open on loopback only.
+    if is_loopback && path == "/metrics" {
+        return Ok(None);
+    }
+    if is_loopback && !state.config.get().snapshot.server.authentication {
+        return Ok(Some(Caller { actor: Actor::Anonymous, role: Role::Owner }));
     }
     let presented = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
     let token = presented.and_then(bearer_token).unwrap_or_default();
-    if state.keys.is_admin(token) { Ok(()) } else { Err(AdminFault::Token) }
-}
-
-/// Metrics have no secrets, but tell of the traffic: open on loopback only, like everything
-/// else when authentication is off.
-fn needs_token(state: &AdminState, path: &str) -> bool {
-    let is_loopback = state.address.ip().is_loopback();
-    match path {
-        "/" | "/healthz" | "/readyz" | "/openapi.json" => false,
-        "/metrics" => !is_loopback,
-        _ => !is_loopback || state.config.get().snapshot.server.authentication,
-    }
+    let (id, role) = state.keys.admin(token).ok_or(AdminFault::Token)?;
+    Ok(Some(Caller { actor: Actor::Token(id), role }))
 }
 
 /// What browsers say of requests that another site's page caused, with or without `Origin`.

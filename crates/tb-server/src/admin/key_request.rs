@@ -1,8 +1,10 @@
 //! What is asked for when a key is made, checked against the configuration.
 
+mod scope;
+
 use serde::Deserialize;
 use tb_config::{Service, Snapshot, matches_pattern, nearest};
-use tb_core::{KeyScope, ModelName, Network, Purpose, Timestamp};
+use tb_core::{KeyScope, Limits, ModelName, Network, Timestamp};
 
 /// The longest label of a key, in characters.
 const MAX_NAME_CHARS: usize = 100;
@@ -19,12 +21,31 @@ pub struct KeyRequest {
     /// Names, or patterns with a trailing `*`; none = those of the service.
     #[serde(default)]
     pub models: Option<Vec<String>>,
+    /// The labels of routes, `chat_completions`; none = all.
+    #[serde(default)]
+    pub routes: Option<Vec<String>>,
+    /// The purposes it may declare; none = those of the service.
+    #[serde(default)]
+    pub purposes: Option<Vec<String>>,
     /// The purpose of calls that state none.
     #[serde(default)]
     pub purpose: Option<String>,
+    /// The classes of data it may send, the operator's own included; none = those of the service.
+    #[serde(default)]
+    pub data_classes: Option<Vec<String>>,
     /// CIDR notation.
     #[serde(default)]
     pub networks: Vec<String>,
+    /// What it may use: `requests_per_minute` and the like, see [`Limits`]; the budget stands
+    /// apart.
+    #[serde(default)]
+    pub limits: Limits,
+    /// `25 usd/month`, with a time zone behind it if it shall not be UTC.
+    #[serde(default)]
+    pub budget: Option<String>,
+    /// From when on it is good: RFC 3339, or a period from now, `12h`.
+    #[serde(default)]
+    pub not_before: Option<String>,
     /// How long it is good, `90d`; none = for ever.
     #[serde(default)]
     pub expires: Option<String>,
@@ -47,24 +68,20 @@ impl KeyRequest {
             .get(self.service.as_str())
             .ok_or_else(|| unknown("service", &self.service, services()))?;
         let mut scope = KeyScope::of_service(service.name.clone(), now);
-        scope.name = self.checked_name()?;
+        scope.name = self.name.clone().map(check_name).transpose().map_err(KeyFault)?;
         scope.models = self.checked_models(snapshot, service)?;
-        scope.purpose = self.checked_purpose(service)?;
+        scope.routes = self.checked_routes()?;
+        scope.purposes = self.checked_purposes(service)?;
+        scope.purpose = self.checked_purpose(service, scope.purposes.as_deref())?;
+        scope.data_classes = self.checked_classes(snapshot, service)?;
         scope.networks = self.checked_networks()?;
+        scope.limits = self.checked_limits()?;
         scope.expires_at = self.checked_expiry(now)?;
-        Ok(scope)
-    }
-
-    fn checked_name(&self) -> Result<Option<String>, KeyFault> {
-        let Some(name) = &self.name else { return Ok(None) };
-        let good = (1..=MAX_NAME_CHARS).contains(&name.chars().count())
-            && !name.chars().any(char::is_control);
-        if good {
-            return Ok(Some(name.clone()));
+        scope.not_before = self.checked_beginning(now)?;
+        if scope.not_before.zip(scope.expires_at).is_some_and(|(begin, end)| begin >= end) {
+            return Err(KeyFault("the key would expire before it becomes valid".to_owned()));
         }
-        Err(KeyFault(format!(
-            "a name has 1 to {MAX_NAME_CHARS} characters and no control characters"
-        )))
+        Ok(scope)
     }
 
     fn checked_models(
@@ -87,26 +104,19 @@ impl KeyRequest {
         Ok(Some(models.iter().map(|model| model.as_str().into()).collect()))
     }
 
-    fn checked_purpose(&self, service: &Service) -> Result<Option<Purpose>, KeyFault> {
-        let Some(wanted) = &self.purpose else { return Ok(None) };
-        let found = service.purposes.iter().find(|purpose| purpose.as_str() == wanted);
-        found.cloned().map(Some).ok_or_else(|| {
-            let known = service.purposes.iter().map(ToString::to_string).collect();
-            unknown("purpose of this service", wanted, known)
-        })
-    }
-
     fn checked_networks(&self) -> Result<Vec<Network>, KeyFault> {
         self.networks.iter().map(|text| text.parse().map_err(KeyFault)).collect()
     }
+}
 
-    fn checked_expiry(&self, now: Timestamp) -> Result<Option<Timestamp>, KeyFault> {
-        let Some(text) = &self.expires else { return Ok(None) };
-        let period = period_ms(text).filter(|ms| *ms > 0);
-        period.map(|ms| Some(now.plus_ms(ms))).ok_or_else(|| {
-            KeyFault(format!("`{text}` is not a duration; write one like 90d, 12h or 30m"))
-        })
+/// The label of a key or token, if it is one.
+pub(super) fn check_name(name: String) -> Result<String, String> {
+    let good =
+        (1..=MAX_NAME_CHARS).contains(&name.chars().count()) && !name.chars().any(char::is_control);
+    if good {
+        return Ok(name);
     }
+    Err(format!("a name has 1 to {MAX_NAME_CHARS} characters and no control characters"))
 }
 
 /// Whether the service can call the model, or something under the pattern.

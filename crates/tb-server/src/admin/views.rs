@@ -1,98 +1,14 @@
 //! The JSON shapes of keys, usage and attempts, shared by the admin API and the command line.
 
+mod credentials;
+
 use serde::Serialize;
 use serde_json::{Value, json};
 use tb_config::EffectiveValue;
 use tb_core::ports::{GroupBy, UsageSum};
-use tb_core::{Cost, KeyRecord, NewKey, Timestamp, UsageRow};
+use tb_core::{Cost, UsageRow};
 
-/// A key without its digest.
-#[derive(Debug, Clone, Serialize)]
-pub struct KeyView {
-    /// The public half.
-    pub id: String,
-    /// The service that it belongs to.
-    pub service: String,
-    /// A label for people.
-    pub name: Option<String>,
-    /// `active`, `expired` or `revoked`.
-    pub state: &'static str,
-    /// The models it may call; null = those of its service.
-    pub models: Option<Vec<String>>,
-    /// The purpose of calls that state none.
-    pub purpose: Option<String>,
-    /// Where it may be used from; empty = anywhere that its service may.
-    pub networks: Vec<String>,
-    /// RFC 3339.
-    pub created_at: String,
-    /// RFC 3339; null = never.
-    pub expires_at: Option<String>,
-    /// RFC 3339; null = not revoked.
-    pub revoked_at: Option<String>,
-}
-
-impl KeyView {
-    /// What may be shown of a key at this moment.
-    #[must_use]
-    pub fn new(record: &KeyRecord, now: Timestamp) -> Self {
-        let state = if record.revoked_at.is_some() {
-            "revoked"
-        } else if record.expires_at.is_some_and(|end| now >= end) {
-            "expired"
-        } else {
-            "active"
-        };
-        let models = record.models.as_ref();
-        Self {
-            id: record.id.to_string(),
-            service: record.service.to_string(),
-            name: record.name.clone(),
-            state,
-            models: models.map(|models| models.iter().map(ToString::to_string).collect()),
-            purpose: record.purpose.as_ref().map(ToString::to_string),
-            networks: record.networks.iter().map(ToString::to_string).collect(),
-            created_at: record.created_at.to_rfc3339(),
-            expires_at: record.expires_at.map(Timestamp::to_rfc3339),
-            revoked_at: record.revoked_at.map(Timestamp::to_rfc3339),
-        }
-    }
-}
-
-/// A key just made, with its text: shown this once.
-#[derive(Serialize)]
-pub struct NewKeyView {
-    /// Always 1.
-    pub schema_version: u32,
-    /// The public half.
-    pub id: String,
-    /// The key itself.
-    pub key: String,
-    /// The service that it belongs to.
-    pub service: String,
-    /// RFC 3339; null = never.
-    pub expires_at: Option<String>,
-}
-
-impl NewKeyView {
-    /// The one showing of a key.
-    #[must_use]
-    pub fn new(made: &NewKey) -> Self {
-        Self {
-            schema_version: 1,
-            id: made.record.id.to_string(),
-            key: made.key.expose().to_owned(),
-            service: made.record.service.to_string(),
-            expires_at: made.record.expires_at.map(Timestamp::to_rfc3339),
-        }
-    }
-}
-
-/// Hides the key.
-impl std::fmt::Debug for NewKeyView {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("NewKeyView").field("id", &self.id).finish_non_exhaustive()
-    }
-}
+pub use self::credentials::{KeyView, NewKeyView, NewTokenView, TokenView};
 
 /// The column of a grouping.
 #[must_use]
@@ -104,11 +20,21 @@ pub const fn group_by_name(by: GroupBy) -> &'static str {
         GroupBy::User => "user",
         GroupBy::Purpose => "purpose",
         GroupBy::Day => "day",
+        GroupBy::Provider => "provider",
+        GroupBy::DataClass => "data_class",
     }
 }
 
-const GROUPINGS: [GroupBy; 6] =
-    [GroupBy::Key, GroupBy::Model, GroupBy::Service, GroupBy::User, GroupBy::Purpose, GroupBy::Day];
+const GROUPINGS: [GroupBy; 8] = [
+    GroupBy::Key,
+    GroupBy::Model,
+    GroupBy::Service,
+    GroupBy::User,
+    GroupBy::Purpose,
+    GroupBy::Day,
+    GroupBy::Provider,
+    GroupBy::DataClass,
+];
 
 /// Reads a list of groupings, `model,day`; an empty one is none.
 ///

@@ -9,6 +9,7 @@ use tb_engine::Engine;
 use tokio_util::sync::CancellationToken;
 
 use super::accept_loop;
+use super::tls::{Door, Tls};
 
 /// So long before the drain time-out streams are told that they end, if it is longer than
 /// [`SHORT_DRAIN`]; a shorter one gives them a quarter of it.
@@ -24,37 +25,45 @@ pub struct Workers {
     threads: Vec<JoinHandle<()>>,
     stop: CancellationToken,
     address: SocketAddr,
+    door: Door,
 }
 
 impl Workers {
-    /// Serves `listener` on `count` threads.
+    /// Serves `listener` on `count` threads, with TLS where the engine's configuration says so.
     ///
     /// # Errors
-    /// When the listener cannot be shared, or a thread or its runtime cannot be made.
+    /// When TLS cannot be spoken with the files of the configuration, the listener cannot be shared, or a thread or its runtime cannot be made.
     pub fn start(listener: &TcpListener, engine: &Engine, count: usize) -> std::io::Result<Self> {
         let address = listener.local_addr()?;
         listener.set_nonblocking(true)?;
+        let tls = engine.snapshot().server.tls.as_ref().map(Tls::new).transpose();
+        let door = Door::new(tls.map_err(std::io::Error::other)?);
         let stop = CancellationToken::new();
         let mut threads = Vec::with_capacity(count);
         for number in 0..count.max(1) {
             let listener = listener.try_clone()?;
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-            let (engine, stop) = (engine.for_worker(), stop.clone());
+            let (engine, door, stop) = (engine.for_worker(), door.clone(), stop.clone());
             let thread = std::thread::Builder::new()
                 .name(format!("tollbar-worker-{number}"))
                 .spawn(move || {
-                    runtime.block_on(work(listener, engine, stop));
+                    runtime.block_on(work(listener, engine, door, stop));
                     runtime.shutdown_timeout(BLOCKING_TIMEOUT);
                 })?;
             threads.push(thread);
         }
-        Ok(Self { threads, stop, address })
+        Ok(Self { threads, stop, address, door })
     }
 
     /// Where the public API listens.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Takes new connections from now on with this certificate, or without TLS. Open ones stay.
+    pub fn speak(&self, tls: Option<Tls>) {
+        self.door.set(tls);
     }
 
     /// Stops accepting and closes idle connections; running requests go on.
@@ -72,9 +81,9 @@ impl Workers {
     }
 }
 
-async fn work(listener: TcpListener, engine: Engine, stop: CancellationToken) {
+async fn work(listener: TcpListener, engine: Engine, door: Door, stop: CancellationToken) {
     match tokio::net::TcpListener::from_std(listener) {
-        Ok(listener) => accept_loop(listener, engine.clone(), stop).await,
+        Ok(listener) => accept_loop(listener, engine.clone(), door, stop).await,
         Err(error) => tracing::error!(%error, "the public listener cannot be served"),
     }
     // The runtime lives until no task is left; what is left after the drain time-out is

@@ -10,14 +10,18 @@ use http_body_util::BodyExt;
 use ring::rand::SystemRandom;
 use serde_json::{Value, json};
 use tb_config::{FixedEnvironment, Loaded, Overrides, Source, load};
-use tb_core::ports::{KeyStore, UsageStore};
+use tb_core::audit::{AuditFilter, AuditPage, AuditTrail, InclusionProof, Verification};
+use tb_core::ports::{
+    ErasureReceipt, KeyStore, RecordKeeping, RetentionReport, StoreError, UsageStore,
+};
+use tb_core::retention::Hold;
 use tb_core::{
-    Clock, Cost, EndReason, KeyRing, NanoUsd, NewAdminToken, NewKey, Pepper, Surface, Timestamp,
-    TokenCounts, UsageRow, UsageSource,
+    Actor, AdminAct, Clock, Cost, DataClass, EndReason, KeyRing, NanoUsd, NewAdminToken, Pepper,
+    Role, ServiceName, Surface, Timestamp, TokenCounts, UsageRow, UsageSource,
 };
 use tb_engine::{Engine, Metrics, Parts, SystemClock};
 use tb_server::admin::{AdminState, KeyDirectory, KeyRequest, Live, router, routes};
-use tb_store::{MemoryStore, MmapJournal};
+use tb_store::{Destination, MemoryStore, MmapJournal};
 use tower::ServiceExt;
 
 pub(crate) const CONFIG: &str = r#"
@@ -44,30 +48,32 @@ pub(crate) fn loaded(text: &str) -> Loaded {
         .unwrap()
 }
 
-const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 
 /// An admin API without a socket.
-struct Admin {
+pub(crate) struct Admin {
     router: Router,
-    engine: Engine,
-    keys: Arc<KeyDirectory>,
-    store: Arc<MemoryStore>,
-    token: String,
+    pub(crate) engine: Engine,
+    pub(crate) keys: Arc<KeyDirectory>,
+    pub(crate) store: Arc<MemoryStore>,
+    pub(crate) token: String,
 }
 
 impl Admin {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::at("127.0.0.1:8788", CONFIG)
     }
 
-    fn at(address: &str, config: &str) -> Self {
+    pub(crate) fn at(address: &str, config: &str) -> Self {
         let loaded = loaded(config);
         let address: SocketAddr = address.parse().unwrap();
         let store = Arc::new(MemoryStore::new());
-        let journal = MmapJournal::open_temporary(store.clone(), store.clone()).unwrap();
+        let journal =
+            MmapJournal::open_temporary(Destination::unaudited(store.clone(), store.clone()))
+                .unwrap();
         let pepper = Pepper::from_bytes(&[7; 32]);
-        let token = NewAdminToken::generate(&SystemRandom::new(), &pepper).unwrap();
-        store.insert_admin_token(token.id, token.digest).unwrap();
+        let token = new_token(&pepper, Role::Owner);
+        store.put_admin_token(&token.record, &act()).unwrap();
         let engine = Engine::new(Parts {
             snapshot: Arc::clone(&loaded.snapshot),
             keys: Arc::new(KeyRing::new(Vec::new(), pepper.clone())),
@@ -80,13 +86,16 @@ impl Admin {
             metrics: Arc::new(Metrics::new("1.2.3")),
             seed: [1, 2],
         });
-        let keys = KeyDirectory::open(store.clone(), pepper.clone(), engine.clone()).unwrap();
+        let keys = KeyDirectory::open(store.clone(), pepper, engine.clone()).unwrap();
         let keys = Arc::new(keys);
         let state = AdminState {
             engine: engine.clone(),
             keys: Arc::clone(&keys),
-            make_key: Box::new(move |scope| NewKey::generate(&SystemRandom::new(), &pepper, scope)),
+            acts: store.clone(),
             usage: store.clone(),
+            audit: Arc::new(NoTrail),
+            content: None,
+            records: Arc::new(NothingKept),
             config: Arc::new(Live::new(loaded)),
             address,
             public_address: "127.0.0.1:8787".parse().unwrap(),
@@ -97,7 +106,7 @@ impl Admin {
         Self { router: router(Arc::new(state)), engine, keys, store, token }
     }
 
-    async fn send(&self, request: http::request::Builder, body: &str) -> Answer {
+    pub(crate) async fn send(&self, request: http::request::Builder, body: &str) -> Answer {
         let request: Request<Body> = request.body(Body::from(body.to_owned())).unwrap();
         let response: Response<Body> = self.router.clone().oneshot(request).await.unwrap();
         let (head, body) = response.into_parts();
@@ -105,7 +114,7 @@ impl Admin {
         Answer { status: head.status, headers: head.headers, text }
     }
 
-    fn request(&self, method: &str, path: &str) -> http::request::Builder {
+    pub(crate) fn request(&self, method: &str, path: &str) -> http::request::Builder {
         Request::builder()
             .method(method)
             .uri(path)
@@ -113,29 +122,96 @@ impl Admin {
             .header("authorization", format!("Bearer {}", self.token))
     }
 
-    async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(self.request("GET", path), "").await
     }
 
-    async fn make(&self, request: &Value) -> Answer {
+    pub(crate) async fn make(&self, request: &Value) -> Answer {
         let post = self.request("POST", "/admin/v1/keys").header("content-type", JSON);
         self.send(post, &request.to_string()).await
     }
 }
 
-struct Answer {
-    status: StatusCode,
-    headers: http::HeaderMap,
-    text: String,
+pub(crate) fn new_token(pepper: &Pepper, role: Role) -> NewAdminToken {
+    NewAdminToken::generate(&SystemRandom::new(), pepper, role, Timestamp(0)).unwrap()
+}
+
+pub(crate) fn act() -> AdminAct {
+    AdminAct::new(Timestamp(0), Actor::Gateway, "key.create", "test")
+}
+
+/// An audit log without a record.
+pub(crate) struct NoTrail;
+
+impl AuditTrail for NoTrail {
+    fn page(&self, _: &AuditFilter, _: usize) -> Result<AuditPage, StoreError> {
+        Err(StoreError::Unavailable("no audit log".to_owned()))
+    }
+
+    fn verify(&self) -> Result<Verification, StoreError> {
+        Err(StoreError::Unavailable("no audit log".to_owned()))
+    }
+
+    fn prove(&self, _: u64) -> Result<Option<InclusionProof>, StoreError> {
+        Ok(None)
+    }
+
+    fn checkpoint(&self) -> Result<Option<String>, StoreError> {
+        Ok(None)
+    }
+
+    fn public_key(&self) -> String {
+        String::new()
+    }
+}
+
+/// Nothing to retain and nobody to erase.
+pub(crate) struct NothingKept;
+
+fn nothing<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unavailable("nothing is kept".to_owned()))
+}
+
+impl RecordKeeping for NothingKept {
+    fn run(&self, _: bool, _: Actor) -> Result<RetentionReport, StoreError> {
+        nothing()
+    }
+
+    fn holds(&self) -> Result<Vec<Hold>, StoreError> {
+        Ok(Vec::new())
+    }
+
+    fn place_hold(&self, _: Hold, _: Actor) -> Result<Hold, StoreError> {
+        nothing()
+    }
+
+    fn lift_hold(&self, _: &str, _: Actor) -> Result<bool, StoreError> {
+        Ok(false)
+    }
+
+    fn erase(
+        &self,
+        _: &str,
+        _: Option<&ServiceName>,
+        _: Actor,
+    ) -> Result<ErasureReceipt, StoreError> {
+        nothing()
+    }
+}
+
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: http::HeaderMap,
+    pub(crate) text: String,
 }
 
 impl Answer {
-    fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap()
     }
 }
 
-fn document() -> Value {
+pub(crate) fn document() -> Value {
     serde_json::from_str(include_str!("../../openapi.json")).unwrap()
 }
 
@@ -150,7 +226,7 @@ async fn every_route_is_in_the_committed_openapi_file_and_the_other_way_round() 
     }
     let mut served: Vec<(String, String)> = routes()
         .iter()
-        .flat_map(|route| route.methods.iter().map(|m| (route.path.to_owned(), (*m).to_owned())))
+        .flat_map(|route| route.methods().map(|m| (route.path.to_owned(), m.to_owned())))
         .collect();
     documented.sort();
     served.sort();
@@ -164,7 +240,12 @@ async fn takes_exactly_the_documented_methods() {
         for method in ["GET", "POST", "PUT", "PATCH", "DELETE"] {
             let answer = admin.send(admin.request(method, route.path), "").await;
             let is_refused = answer.status == StatusCode::METHOD_NOT_ALLOWED;
-            assert_eq!(is_refused, !route.methods.contains(&method), "{method} {}", route.path);
+            assert_eq!(
+                is_refused,
+                !route.methods().any(|known| known == method),
+                "{method} {}",
+                route.path
+            );
         }
     }
 }
@@ -206,7 +287,7 @@ async fn answers_have_the_documented_members() {
 }
 
 /// A row such as the journal would carry to the store.
-fn row(admin: &Admin) -> UsageRow {
+pub(crate) fn row(admin: &Admin) -> UsageRow {
     UsageRow {
         request_id: admin.engine.new_request_id(),
         attempt: 1,
@@ -241,6 +322,15 @@ fn row(admin: &Admin) -> UsageRow {
         saved: NanoUsd(0),
         guard: None,
         characters: None,
+        secret_version: None,
+        workload: None,
+        peer: None,
+        data_class: DataClass::default(),
+        own_classes: None,
+        region: None,
+        agreement: None,
+        request_hmac: None,
+        answer_hmac: None,
     }
 }
 
@@ -461,12 +551,12 @@ async fn a_revoked_key_stays_in_the_list_with_its_first_time() {
 #[tokio::test]
 async fn notices_what_another_process_changed() {
     let admin = Admin::new();
-    let other = NewAdminToken::generate(&SystemRandom::new(), &Pepper::from_bytes(&[7; 32]));
-    let other = other.unwrap();
-    assert!(!admin.keys.is_admin(other.token.expose()));
-    admin.store.insert_admin_token(other.id, other.digest).unwrap();
+    let other = new_token(&Pepper::from_bytes(&[7; 32]), Role::Viewer);
+    assert_eq!(admin.keys.admin(other.token.expose()), None);
+    admin.store.put_admin_token(&other.record, &act()).unwrap();
     admin.keys.reload_if_changed().unwrap();
-    assert!(admin.keys.is_admin(other.token.expose()));
+    let found = admin.keys.admin(other.token.expose());
+    assert_eq!(found, Some((other.record.id, Role::Viewer)));
 }
 
 #[tokio::test]

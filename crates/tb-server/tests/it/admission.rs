@@ -8,8 +8,7 @@ use std::time::Duration;
 use axum::body::Body;
 use http::Request;
 use http_body_util::BodyExt;
-use ring::rand::SystemRandom;
-use tb_core::{Clock, EndReason, NewKey, Pepper};
+use tb_core::{Clock, EndReason, Pepper};
 use tb_engine::SystemClock;
 use tb_server::admin::{AdminState, KeyDirectory, Live, router};
 use tb_store::MemoryStore;
@@ -272,12 +271,15 @@ fn send_chunked(app: &TestApp, body: &str) -> TestResponse {
 /// What the admin side of this gateway answers.
 fn admin(app: &TestApp, path: &str) -> (u16, String) {
     let (store, pepper) = (Arc::new(MemoryStore::new()), Pepper::from_bytes(&[7; 32]));
-    let keys = KeyDirectory::open(store.clone(), pepper.clone(), app.engine.clone()).unwrap();
+    let keys = KeyDirectory::open(store.clone(), pepper, app.engine.clone()).unwrap();
     let state = AdminState {
         engine: app.engine.clone(),
         keys: Arc::new(keys),
-        make_key: Box::new(move |scope| NewKey::generate(&SystemRandom::new(), &pepper, scope)),
+        acts: store.clone(),
         usage: store,
+        audit: Arc::new(crate::admin::NoTrail),
+        records: Arc::new(crate::admin::NothingKept),
+        content: None,
         config: Arc::new(Live::new(loaded(CONFIG))),
         address: "127.0.0.1:8788".parse().unwrap(),
         public_address: app.address,

@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tb_core::ports::{KeyStore, StoreError};
-use tb_core::{KeyId, KeyRecord, KeyRing, Pepper, Timestamp};
+use tb_core::{AdminAct, AdminTokenRecord, KeyRecord, KeyRing, Pepper};
 use tb_engine::{Engine, Metrics, Parts, SystemClock};
 use tb_server::admin::KeyDirectory;
-use tb_store::{MemoryStore, MmapJournal};
+use tb_store::{Destination, MemoryStore, MmapJournal};
 
 /// A key store that notices when two readings of everything overlap.
 struct Watched {
@@ -23,23 +23,19 @@ impl KeyStore for Watched {
         keys
     }
 
-    fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
-        self.inner.insert_key(key)
-    }
-
-    fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<bool, StoreError> {
-        self.inner.revoke_key(id, at)
+    fn put_key(&self, key: &KeyRecord, act: &AdminAct) -> Result<(), StoreError> {
+        self.inner.put_key(key, act)
     }
 
     /// The last question of a reading.
-    fn admin_tokens(&self) -> Result<Vec<(KeyId, [u8; 32])>, StoreError> {
+    fn admin_tokens(&self) -> Result<Vec<AdminTokenRecord>, StoreError> {
         let tokens = self.inner.admin_tokens();
         self.is_read.store(false, Ordering::SeqCst);
         tokens
     }
 
-    fn insert_admin_token(&self, id: KeyId, digest: [u8; 32]) -> Result<(), StoreError> {
-        self.inner.insert_admin_token(id, digest)
+    fn put_admin_token(&self, token: &AdminTokenRecord, act: &AdminAct) -> Result<(), StoreError> {
+        self.inner.put_admin_token(token, act)
     }
 
     /// The first question of a reading.
@@ -56,7 +52,8 @@ impl KeyStore for Watched {
 fn readings_never_overlap_so_a_revoked_key_cannot_come_back() {
     let loaded = crate::admin::loaded(crate::admin::CONFIG);
     let inner = Arc::new(MemoryStore::new());
-    let journal = MmapJournal::open_temporary(inner.clone(), inner.clone()).unwrap();
+    let journal =
+        MmapJournal::open_temporary(Destination::unaudited(inner.clone(), inner.clone())).unwrap();
     let pepper = Pepper::from_bytes(&[7; 32]);
     let engine = Engine::new(Parts {
         snapshot: loaded.snapshot,

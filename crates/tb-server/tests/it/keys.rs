@@ -43,7 +43,7 @@ fn unproven_keys_learn_nothing() {
     let provider = FakeProvider::start(|_| FakeReply::json(200, ANSWER));
     let mut app = app(&provider);
     let revoked = app.make_key("a", |key| key.revoked_at = Some(Timestamp(1)));
-    let expired = app.make_key("a", |key| key.expires_at = Some(Timestamp(1)));
+    let expired = app.make_key("a", |key| key.scope.expires_at = Some(Timestamp(1)));
     let mut bodies = Vec::new();
     for key in
         ["", "tb_live_x", "sk-123", &tampered(&revoked), &tampered(&expired), &tampered(&app.key)]
@@ -86,7 +86,7 @@ fn every_credential_header_is_understood() {
 fn a_key_calls_only_its_models_and_lists_only_those() {
     let provider = FakeProvider::start(|_| FakeReply::json(200, ANSWER));
     let mut app = app(&provider);
-    let narrow = app.make_key("a", |key| key.models = Some(vec![ModelName::from("n")]));
+    let narrow = app.make_key("a", |key| key.scope.models = Some(vec![ModelName::from("n")]));
     assert_eq!(ask(&app, &narrow), (403, "model_not_allowed".to_owned()));
     let listed = TestRequest::new("GET", "/v1/models").key(&narrow).send(app.address).json();
     assert_eq!(listed["data"].as_array().unwrap().len(), 1);
@@ -115,7 +115,7 @@ fn keys_are_tied_to_their_networks() {
     let provider = FakeProvider::start(|_| FakeReply::json(200, ANSWER));
     let mut app = app(&provider);
     let elsewhere = app.make_key("a", |key| {
-        key.networks = vec!["192.0.2.0/24".to_owned().try_into().unwrap()];
+        key.scope.networks = vec!["192.0.2.0/24".to_owned().try_into().unwrap()];
     });
     assert_eq!(ask(&app, &elsewhere), (403, "network_not_allowed".to_owned()));
 }

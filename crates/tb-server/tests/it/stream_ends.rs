@@ -123,6 +123,7 @@ fn a_panic_in_the_middle_of_a_stream_is_our_fault_in_the_row() {
         path_id: None,
         headers: http::HeaderMap::new(),
         credential: Some(Credential(tb_core::Secret::new(app.key.clone()))),
+        workload: None,
         peer: std::net::IpAddr::from([127, 0, 0, 1]),
         arrived: Instant::now(),
         arrived_at: app.engine.clock().now(),

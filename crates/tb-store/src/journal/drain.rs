@@ -3,9 +3,12 @@
 use std::collections::HashSet;
 use std::fs::File;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use tb_core::ports::{JournalRecord, ResponseBinding, ResponseStore, StoreError, UsageStore};
+use tb_core::ports::{
+    AuditLog, JournalRecord, ResponseBinding, ResponseStore, StoreError, UsageStore,
+};
 use tb_core::{ServiceName, UsageRow};
 
 use super::open_attempts::{Change, OpenAttempts};
@@ -28,11 +31,40 @@ const LAST_ATTEMPTS: u32 = 4;
 /// About the bytes that one beginning takes, generously.
 const TYPICAL_FRAME: u64 = 512;
 
-/// The stores that records go to.
+/// Where records go.
 #[derive(Clone)]
-pub(super) struct Destination {
-    pub(super) usage: Arc<dyn UsageStore>,
-    pub(super) responses: Arc<dyn ResponseStore>,
+pub struct Destination {
+    /// Takes the rows.
+    pub usage: Arc<dyn UsageStore>,
+    /// Takes the bindings of responses.
+    pub responses: Arc<dyn ResponseStore>,
+    /// Takes the rows before the store has them, and admin acts at every beat.
+    pub audit: Arc<dyn AuditLog>,
+}
+
+impl Destination {
+    /// Without an audit log: for tests of something else.
+    #[must_use]
+    pub fn unaudited(usage: Arc<dyn UsageStore>, responses: Arc<dyn ResponseStore>) -> Self {
+        Self { usage, responses, audit: Arc::new(NoAudit) }
+    }
+}
+
+/// Says that there is one: its parts are traits.
+impl std::fmt::Debug for Destination {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Destination").finish_non_exhaustive()
+    }
+}
+
+/// An audit log that writes nothing.
+#[derive(Debug, Clone, Copy, Default)]
+struct NoAudit;
+
+impl AuditLog for NoAudit {
+    fn append(&self, _: &[UsageRow]) -> Result<(), StoreError> {
+        Ok(())
+    }
 }
 
 /// What one transaction takes.
@@ -96,6 +128,7 @@ impl Storer {
                     }
                     failures = 0;
                     self.release_segments();
+                    self.shared.report_round();
                 }
                 Err(fault) => {
                     if failures == 0 {
@@ -144,6 +177,11 @@ impl Storer {
             for (service, id) in &batch.unbound {
                 self.destination.responses.unbind(service, id)?;
             }
+            // Before the store has them: a row that comes again is left out there, and one that
+            // the log lacks could not be told from one that never was.
+            if !batch.rows.is_empty() {
+                self.destination.audit.append(&batch.rows)?;
+            }
             // Beginnings alone move no checkpoint: reading them again at the next start is
             // cheaper than a transaction.
             if !batch.rows.is_empty() || !batch.bindings.is_empty() || !batch.unbound.is_empty() {
@@ -157,7 +195,8 @@ impl Storer {
             self.prepare_spares();
         }
         self.shared.report_stored(self.cursor, Some(began_ms));
-        Ok(())
+        // The beat of the log: admin acts that wait, and checkpoints whose time has come.
+        self.destination.audit.append(&[])
     }
 
     /// Reads up to a batch of rows out of the segment at the cursor.
@@ -221,7 +260,8 @@ impl Storer {
             }
             let held_by = self.open.held_by(&oldest);
             if held_by > 0 {
-                if !self.is_worth_carrying(held_by) {
+                let is_retired = oldest.end() <= self.shared.retire_to.load(Ordering::Relaxed);
+                if !is_retired && !self.is_worth_carrying(held_by) {
                     return;
                 }
                 if let Err(fault) = self.carry_over(&oldest) {

@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use tb_core::RequestId;
 use tb_core::ports::{JournalEntry, JournalRecord, StoreError};
 
-use super::{version_1, version_2};
+use super::{version_1, version_2, version_3};
 
 /// Bytes before the payload.
 const HEADER: usize = 8;
@@ -22,8 +22,8 @@ const ALIGNMENT: usize = 8;
 
 /// The version of the payload: to be raised with every change to `JournalRecord`, `UsageRow`
 /// or `ResponseBinding`, because postcard does not describe itself. The shape before goes to a
-/// module like [`version_2`], so that no update of the program loses a row.
-const PAYLOAD_VERSION: u8 = 3;
+/// module like [`version_3`], so that no update of the program loses a row.
+const PAYLOAD_VERSION: u8 = 4;
 
 /// The most bytes that a record may take. Rows are a few hundred; a client that sends an
 /// endless user name must not fill the journal.
@@ -89,6 +89,7 @@ const fn padded(length: usize) -> usize {
 pub(super) fn decode(payload: &[u8]) -> Option<JournalRecord> {
     match payload.split_first()? {
         (&PAYLOAD_VERSION, body) => postcard::from_bytes(body).ok(),
+        (&version_3::VERSION, body) => version_3::decode(body),
         (&version_2::VERSION, body) => version_2::decode(body),
         (&version_1::VERSION, body) => version_1::decode(body),
         _ => None,
@@ -99,11 +100,10 @@ pub(super) fn decode(payload: &[u8]) -> Option<JournalRecord> {
 /// `UsageRow`, which stand first in the encoding of every version; a test holds the two
 /// together.
 pub(super) fn subject(payload: &[u8]) -> Option<Subject> {
-    let (&(PAYLOAD_VERSION | version_2::VERSION | version_1::VERSION), body) =
-        payload.split_first()?
-    else {
+    let (&version, body) = payload.split_first()?;
+    if !(version_1::VERSION..=PAYLOAD_VERSION).contains(&version) {
         return None;
-    };
+    }
     let (variant, rest) = postcard::take_from_bytes::<u32>(body).ok()?;
     if matches!(variant, 2 | 3) {
         return Some(Subject::Binding);
@@ -204,8 +204,8 @@ fn checked_payload(frame: &[u8]) -> Option<&[u8]> {
 mod tests {
     use tb_core::ports::ResponseBinding;
     use tb_core::{
-        Cause, Cost, EndReason, NanoUsd, Rung, Surface, Timestamp, TokenCounts, UsageRow,
-        UsageSource,
+        Cause, Cost, DataClass, EndReason, NanoUsd, Rung, Surface, Timestamp, TokenCounts,
+        UsageRow, UsageSource,
     };
 
     use super::*;
@@ -245,6 +245,15 @@ mod tests {
             saved: NanoUsd(-9),
             guard: Some("email=2:tokenize".to_owned()),
             characters: Some("tags=1".to_owned()),
+            secret_version: None,
+            workload: None,
+            peer: None,
+            data_class: DataClass::default(),
+            own_classes: None,
+            region: None,
+            agreement: None,
+            request_hmac: None,
+            answer_hmac: None,
         }
     }
 

@@ -58,12 +58,14 @@ pub(super) struct Status {
     /// Everything before this position is in the store.
     stored: u64,
     /// How many attempts at storing failed, and how the last one did.
-    failures: u64,
+    pub(super) failures: u64,
     last_failure: String,
     /// Somebody waits: do not sleep.
-    urgent: bool,
+    pub(super) urgent: bool,
     stopping: bool,
-    stopped: bool,
+    pub(super) stopped: bool,
+    /// How often the storer stored and released.
+    pub(super) rounds: u64,
 }
 
 /// See the module.
@@ -78,10 +80,13 @@ pub(super) struct Shared {
     /// The position after the last whole record.
     appended: AtomicU64,
     stored: AtomicU64,
+    /// Segments that end before this position are to go also where running requests have their
+    /// only trace there.
+    pub(super) retire_to: AtomicU64,
     storer_sleeps: AtomicBool,
-    status: Mutex<Status>,
-    work: Condvar,
-    progress: Condvar,
+    pub(super) status: Mutex<Status>,
+    pub(super) work: Condvar,
+    pub(super) progress: Condvar,
     /// The position up to which the disk has everything.
     synced: Mutex<u64>,
     opened_at: Instant,
@@ -113,6 +118,7 @@ impl Shared {
             spares_made: AtomicU64::new(1),
             appended: AtomicU64::new(appended),
             stored: AtomicU64::new(stored),
+            retire_to: AtomicU64::new(0),
             storer_sleeps: AtomicBool::new(false),
             status: Mutex::new(Status { stored, ..Status::default() }),
             work: Condvar::new(),
@@ -201,7 +207,7 @@ impl Shared {
     }
 
     /// Seals the active segment and goes on in a new one.
-    fn roll(&self, appender: &mut Appender) -> Result<(), StoreError> {
+    pub(super) fn roll(&self, appender: &mut Appender) -> Result<(), StoreError> {
         let spare = match appender.room.take() {
             Some(spare) => spare,
             None => self.make_spare()?,
@@ -286,6 +292,11 @@ impl Shared {
 
     pub(super) fn oldest_segment(&self) -> Option<Segment> {
         locked(&self.catalog).front().cloned()
+    }
+
+    /// Where the oldest segment begins.
+    pub(super) fn first_base(&self) -> u64 {
+        self.oldest_segment().map_or(u64::MAX, |oldest| oldest.base)
     }
 
     pub(super) fn segment_count(&self) -> usize {

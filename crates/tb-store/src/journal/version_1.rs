@@ -6,8 +6,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use tb_core::ports::{JournalRecord, ResponseBinding};
 use tb_core::{
-    Cause, Cost, EndReason, KeyId, ModelName, NanoUsd, ProviderName, Purpose, RequestId, Rung,
-    ServiceName, Surface, Timestamp, TokenCounts, UsageRow, UsageSource,
+    Cause, Cost, DataClass, EndReason, KeyId, ModelName, NanoUsd, ProviderName, Purpose, RequestId,
+    Rung, ServiceName, Surface, Timestamp, TokenCounts, UsageRow, UsageSource,
 };
 
 /// The version byte.
@@ -104,6 +104,15 @@ impl From<Row> for UsageRow {
             saved: NanoUsd(0),
             guard: None,
             characters: None,
+            secret_version: None,
+            workload: None,
+            peer: None,
+            data_class: DataClass::default(),
+            own_classes: None,
+            region: None,
+            agreement: None,
+            request_hmac: None,
+            answer_hmac: None,
         }
     }
 }
@@ -167,6 +176,15 @@ pub(super) mod tests {
             saved: NanoUsd(0),
             guard: None,
             characters: None,
+            secret_version: None,
+            workload: None,
+            peer: None,
+            data_class: DataClass::default(),
+            own_classes: None,
+            region: None,
+            agreement: None,
+            request_hmac: None,
+            answer_hmac: None,
         }
     }
 

@@ -17,7 +17,7 @@ pub(super) fn decode(body: &[u8]) -> Option<JournalRecord> {
 
 /// In the order of the fields then; postcard writes those of an inner structure like its own.
 #[derive(Deserialize)]
-struct Row {
+pub(super) struct Row {
     first: version_1::Row,
     rung: Rung,
     cause: Cause,
@@ -42,15 +42,15 @@ impl From<Row> for UsageRow {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::record::{Subject, decode, subject};
     use super::super::version_1::tests::{ROW, bytes, row as first_row};
     use super::*;
 
     /// What the version before wrote behind [`ROW`] for [`row`].
-    const LADDER: &str = "0302fa0101010110702f6d3d627265616b65725f6f70656e11";
+    pub(in super::super) const LADDER: &str = "0302fa0101010110702f6d3d627265616b65725f6f70656e11";
 
-    fn row() -> UsageRow {
+    pub(in super::super) fn row() -> UsageRow {
         UsageRow {
             rung: Rung::StaleCache,
             cause: Cause::Retry,

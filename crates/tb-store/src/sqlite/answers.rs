@@ -217,7 +217,7 @@ impl SqliteStore {
         connection
             .execute_batch(
                 "PRAGMA synchronous = NORMAL; PRAGMA journal_size_limit = 16777216;
-                 PRAGMA cache_size = -1024;",
+                 PRAGMA cache_size = -1024; PRAGMA secure_delete = ON;",
             )
             .map_err(|fault| failed(what, &fault))?;
         Ok(connection)

@@ -1,72 +1,60 @@
-//! Virtual keys and admin tokens.
+//! Virtual keys, admin tokens, and the admin acts that wait for the audit log.
 
 use rusqlite::types::Type;
-use rusqlite::{Connection, Row, params};
+use rusqlite::{Connection, params};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tb_core::ports::{KeyStore, StoreError};
-use tb_core::{KeyId, KeyRecord, Timestamp};
+use tb_core::ports::{ActStore, KeyStore, KeyUseStore, StoreError};
+use tb_core::{AdminAct, AdminTokenRecord, KeyId, KeyRecord, KeyUse, Timestamp};
 
 use super::SqliteStore;
 
 impl KeyStore for SqliteStore {
     fn keys(&self) -> Result<Vec<KeyRecord>, StoreError> {
         self.read(&self.key_reader, "read the keys", |connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT id, digest, service, name, models, purpose, networks, created_ms,
-                        expires_ms, revoked_ms
-                 FROM keys ORDER BY created_ms, id",
-            )?;
-            statement.query_map([], read_key)?.collect()
+            records(connection, "SELECT record FROM keys ORDER BY created_ms, id")
         })
     }
 
-    fn insert_key(&self, key: &KeyRecord) -> Result<(), StoreError> {
-        let json = |fault: serde_json::Error| StoreError::Failed(fault.to_string());
-        let models = key.models.as_ref().map(serde_json::to_string).transpose().map_err(json)?;
-        let networks = serde_json::to_string(&key.networks).map_err(json)?;
-        self.write("add a key", |transaction, _| {
-            transaction.execute(
-                "INSERT INTO keys VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
-                params![
-                    key.id.as_str(),
-                    key.digest,
-                    key.service.as_str(),
-                    key.name,
-                    models,
-                    key.purpose.as_ref().map(|purpose| purpose.as_str()),
-                    networks,
-                    key.created_at.unix_ms(),
-                    key.expires_at.map(Timestamp::unix_ms),
-                    key.revoked_at.map(Timestamp::unix_ms),
-                ],
-            )?;
-            count_change(transaction)
-        })
+    fn put_key(&self, key: &KeyRecord, act: &AdminAct) -> Result<(), StoreError> {
+        let (record, act) = (json(key)?, json(act)?);
+        let written = self.write("write a key", |transaction| {
+            let id = key.id.as_str();
+            let created = key.scope.created_at.unix_ms();
+            let changed = match key.revision.checked_sub(1) {
+                None => transaction.execute(
+                    "INSERT OR IGNORE INTO keys (id, revision, created_ms, record)
+                     VALUES (?1, 0, ?2, ?3)",
+                    params![id, created, record],
+                )?,
+                Some(before) => transaction.execute(
+                    "UPDATE keys SET revision = ?2, record = ?3 WHERE id = ?1 AND revision = ?4",
+                    params![id, key.revision, record, before],
+                )?,
+            };
+            if changed > 0 {
+                note(transaction, &act)?;
+                count_change(transaction)?;
+            }
+            Ok(changed > 0)
+        })?;
+        if written { Ok(()) } else { Err(StoreError::Conflict(format!("key {}", key.id))) }
     }
 
-    fn revoke_key(&self, id: KeyId, at: Timestamp) -> Result<bool, StoreError> {
-        self.write("revoke a key", |transaction, _| {
-            let known = transaction.execute(
-                "UPDATE keys SET revoked_ms = COALESCE(revoked_ms, ?2) WHERE id = ?1",
-                params![id.as_str(), at.unix_ms()],
-            )?;
-            count_change(transaction)?;
-            Ok(known > 0)
-        })
-    }
-
-    fn admin_tokens(&self) -> Result<Vec<(KeyId, [u8; 32])>, StoreError> {
+    fn admin_tokens(&self) -> Result<Vec<AdminTokenRecord>, StoreError> {
         self.read(&self.key_reader, "read the admin tokens", |connection| {
-            let mut statement =
-                connection.prepare_cached("SELECT id, digest FROM admin_tokens ORDER BY id")?;
-            statement.query_map([], |row| Ok((read_id(row)?, row.get(1)?)))?.collect()
+            records(connection, "SELECT record FROM admin_tokens ORDER BY id")
         })
     }
 
-    fn insert_admin_token(&self, id: KeyId, digest: [u8; 32]) -> Result<(), StoreError> {
-        self.write("add an admin token", |transaction, _| {
-            let columns = params![id.as_str(), digest];
-            transaction.execute("INSERT INTO admin_tokens VALUES (?1, ?2)", columns)?;
+    fn put_admin_token(&self, token: &AdminTokenRecord, act: &AdminAct) -> Result<(), StoreError> {
+        let (record, act) = (json(token)?, json(act)?);
+        self.write("write an admin token", |transaction| {
+            transaction.execute(
+                "INSERT OR REPLACE INTO admin_tokens (id, record) VALUES (?1, ?2)",
+                params![token.id.as_str(), record],
+            )?;
+            note(transaction, &act)?;
             count_change(transaction)
         })
     }
@@ -81,6 +69,66 @@ impl KeyStore for SqliteStore {
     }
 }
 
+impl KeyUseStore for SqliteStore {
+    fn key_uses(&self) -> Result<Vec<KeyUse>, StoreError> {
+        self.read(&self.key_reader, "read the last uses of keys", |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT key, version, at_ms FROM key_uses")?;
+            let rows = statement.query_map([], |row| {
+                let (id, version): (String, u32) = (row.get(0)?, row.get(1)?);
+                let at = Timestamp(row.get(2)?);
+                Ok(KeyId::parse(&id).map(|id| KeyUse { id, version, at }))
+            })?;
+            rows.filter_map(Result::transpose).collect()
+        })
+    }
+
+    fn note_key_uses(&self, uses: &[KeyUse]) -> Result<(), StoreError> {
+        self.write("note the last uses of keys", |transaction| {
+            let mut statement = transaction.prepare_cached(
+                "INSERT INTO key_uses (key, version, at_ms) VALUES (?1, ?2, ?3)
+                 ON CONFLICT DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+            )?;
+            for used in uses {
+                statement.execute(params![used.id.as_str(), used.version, used.at.unix_ms()])?;
+            }
+            Ok(())
+        })
+    }
+}
+
+impl ActStore for SqliteStore {
+    fn note_act(&self, act: &AdminAct) -> Result<(), StoreError> {
+        let act = json(act)?;
+        self.write("note an act", |transaction| note(transaction, &act))
+    }
+
+    fn waiting_acts(&self, limit: u32) -> Result<Vec<(u64, AdminAct)>, StoreError> {
+        self.read(&self.key_reader, "read the acts", |connection| {
+            let mut statement =
+                connection.prepare_cached("SELECT id, act FROM acts ORDER BY id LIMIT ?1")?;
+            statement
+                .query_map([limit], |row| {
+                    let id: i64 = row.get(0)?;
+                    Ok((id.cast_unsigned(), from_json(1, &row.get::<_, String>(1)?)?))
+                })?
+                .collect()
+        })
+    }
+
+    fn acts_recorded(&self, up_to: u64) -> Result<(), StoreError> {
+        self.write("forget acts", |transaction| {
+            transaction.execute("DELETE FROM acts WHERE id <= ?1", [up_to.cast_signed()])?;
+            Ok(())
+        })
+    }
+}
+
+pub(super) fn note(connection: &Connection, act: &str) -> rusqlite::Result<()> {
+    connection.execute("INSERT INTO acts (act) VALUES (?1)", [act])?;
+    Ok(())
+}
+
 /// Every process sees this number, and only changes of keys and tokens raise it: usage rows,
 /// which are written all the time, do not.
 fn count_change(connection: &Connection) -> rusqlite::Result<()> {
@@ -88,27 +136,13 @@ fn count_change(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn read_id(row: &Row<'_>) -> rusqlite::Result<KeyId> {
-    let text: String = row.get(0)?;
-    KeyId::parse(&text)
-        .ok_or_else(|| rusqlite::Error::InvalidColumnType(0, "id".to_owned(), Type::Text))
+fn records<T: DeserializeOwned>(connection: &Connection, query: &str) -> rusqlite::Result<Vec<T>> {
+    let mut statement = connection.prepare_cached(query)?;
+    statement.query_map([], |row| from_json(0, &row.get::<_, String>(0)?))?.collect()
 }
 
-fn read_key(row: &Row<'_>) -> rusqlite::Result<KeyRecord> {
-    let models: Option<String> = row.get(4)?;
-    let networks: String = row.get(6)?;
-    Ok(KeyRecord {
-        id: read_id(row)?,
-        digest: row.get(1)?,
-        service: row.get::<_, String>(2)?.into(),
-        name: row.get(3)?,
-        models: models.map(|json| from_json(4, &json)).transpose()?,
-        purpose: row.get::<_, Option<String>>(5)?.map(Into::into),
-        networks: from_json(6, &networks)?,
-        created_at: Timestamp(row.get(7)?),
-        expires_at: row.get::<_, Option<i64>>(8)?.map(Timestamp),
-        revoked_at: row.get::<_, Option<i64>>(9)?.map(Timestamp),
-    })
+pub(super) fn json<T: Serialize>(value: &T) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|fault| StoreError::Failed(fault.to_string()))
 }
 
 /// The value of a column that holds JSON.

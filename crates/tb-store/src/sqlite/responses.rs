@@ -9,7 +9,7 @@ use super::SqliteStore;
 
 impl ResponseStore for SqliteStore {
     fn bind(&self, bindings: &[ResponseBinding]) -> Result<(), StoreError> {
-        self.write("bind responses", |transaction, _| {
+        self.write("bind responses", |transaction| {
             let mut statement = transaction.prepare_cached(
                 "INSERT INTO responses VALUES (?1, ?2, ?3, ?4, ?5, ?6)
                  ON CONFLICT (response_id) DO NOTHING",
@@ -53,7 +53,7 @@ impl ResponseStore for SqliteStore {
     }
 
     fn unbind(&self, service: &ServiceName, response_id: &str) -> Result<(), StoreError> {
-        self.write("forget a binding", |transaction, _| {
+        self.write("forget a binding", |transaction| {
             transaction.execute(
                 "DELETE FROM responses WHERE response_id = ?1 AND service = ?2",
                 params![response_id, service.as_str()],

@@ -1,9 +1,12 @@
 //! A usage row as columns, both ways.
 
+use std::net::IpAddr;
+
+use rusqlite::types::{FromSql, FromSqlError, FromSqlResult, ToSql, ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, Row, params};
 use tb_core::{
-    Cause, Cost, EndReason, KeyId, NanoUsd, RequestId, Rung, Surface, Timestamp, TokenCounts,
-    UsageRow, UsageSource,
+    Cause, Cost, DataClass, EndReason, KeyId, NanoUsd, RequestId, Rung, Surface, Timestamp,
+    TokenCounts, UsageRow, UsageSource,
 };
 
 use super::names::{Names, Texts};
@@ -14,12 +17,23 @@ pub(super) const COLUMNS: &str = "request_id, attempt, is_final, stream, started
      status, error_code, end_reason, usage_source, input_fresh, cache_read, cache_write, \
      cache_write_1h, output_visible, reasoning, cost_kind, cost_nano_usd, price_version, ttft_ms, \
      duration_ms, overhead_us, config_hash, ladder, waited_ms, passed_over, saved_nano_usd, guard, \
-     characters";
+     characters, secret_version, workload, peer, data_class, own_classes, region, agreement, \
+     request_hmac, answer_hmac";
+
+/// The same of a table of schema version 4, which had fewer; 1 is the code of
+/// [`DataClass::Internal`], the class of a request that states none.
+pub(super) const COLUMNS_4: &str = "request_id, attempt, is_final, stream, started_ms, service, \
+     key_id, purpose, user, surface, provider, model_requested, model_resolved, model_served, \
+     status, error_code, end_reason, usage_source, input_fresh, cache_read, cache_write, \
+     cache_write_1h, output_visible, reasoning, cost_kind, cost_nano_usd, price_version, ttft_ms, \
+     duration_ms, overhead_us, config_hash, ladder, waited_ms, passed_over, saved_nano_usd, guard, \
+     characters, NULL, NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL";
 
 /// The statement for [`insert`].
 pub(super) const INSERT: &str = "INSERT OR REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
      ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, \
-     ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37)";
+     ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, \
+     ?43, ?44, ?45, ?46)";
 
 /// The codes of `cost_kind`, as the sums use them too.
 pub(super) const MEASURED: i64 = 0;
@@ -77,6 +91,15 @@ pub(super) fn insert(
         row.saved.0,
         row.guard,
         row.characters,
+        row.secret_version,
+        names.optional_id(row.workload.as_deref())?,
+        row.peer.map(Octets::from),
+        class_code(row.data_class),
+        names.optional_id(row.own_classes.as_deref())?,
+        names.optional_id(row.region.as_deref())?,
+        names.optional_id(row.agreement.as_deref())?,
+        row.request_hmac,
+        row.answer_hmac,
     ])?;
     Ok(())
 }
@@ -131,7 +154,58 @@ pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<Usa
         saved: NanoUsd(row.get(34)?),
         guard: row.get(35)?,
         characters: row.get(36)?,
+        secret_version: row.get(37)?,
+        workload: texts.optional(row.get(38)?)?,
+        peer: row.get::<_, Option<Octets>>(39)?.map(IpAddr::from),
+        data_class: coded(row, 40, class_code, DataClass::ALL)?,
+        own_classes: texts.optional(row.get(41)?)?,
+        region: texts.optional(row.get(42)?)?,
+        agreement: texts.optional(row.get(43)?)?,
+        request_hmac: row.get(44)?,
+        answer_hmac: row.get(45)?,
     })
+}
+
+/// The octets of an address: 4 or 16.
+enum Octets {
+    V4([u8; 4]),
+    V6([u8; 16]),
+}
+
+impl From<IpAddr> for Octets {
+    fn from(address: IpAddr) -> Self {
+        match address {
+            IpAddr::V4(address) => Self::V4(address.octets()),
+            IpAddr::V6(address) => Self::V6(address.octets()),
+        }
+    }
+}
+
+impl From<Octets> for IpAddr {
+    fn from(octets: Octets) -> Self {
+        match octets {
+            Octets::V4(octets) => octets.into(),
+            Octets::V6(octets) => octets.into(),
+        }
+    }
+}
+
+impl ToSql for Octets {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match self {
+            Self::V4(octets) => octets.as_slice().into(),
+            Self::V6(octets) => octets.as_slice().into(),
+        })
+    }
+}
+
+impl FromSql for Octets {
+    fn column_result(value: ValueRef<'_>) -> FromSqlResult<Self> {
+        let bytes = value.as_blob()?;
+        let v4 = bytes.try_into().map(Self::V4);
+        let size = || FromSqlError::InvalidBlobSize { expected_size: 16, blob_size: bytes.len() };
+        v4.or_else(|_| bytes.try_into().map(Self::V6)).map_err(|_| size())
+    }
 }
 
 /// A count as SQLite's signed integer; nothing real comes near the end of its range.
@@ -213,6 +287,15 @@ const fn end_reason_code(reason: EndReason) -> i64 {
         EndReason::Limit => 4,
         EndReason::Guard => 5,
         EndReason::Crash => 6,
+    }
+}
+
+pub(super) const fn class_code(class: DataClass) -> i64 {
+    match class {
+        DataClass::Public => 0,
+        DataClass::Internal => 1,
+        DataClass::Personal => 2,
+        DataClass::Health => 3,
     }
 }
 

@@ -4,7 +4,7 @@ use tb_core::Timestamp;
 use tb_core::ports::{AnswerFilter, KeptAnswer};
 use tb_store::Stores;
 
-use crate::conformance::{connected, on_every_back_end};
+use crate::conformance::on_every_back_end;
 
 on_every_back_end!(
     gives_back_the_answers_it_took,

@@ -1,9 +1,11 @@
 //! What every back end must do, run on each of them.
 
-use tb_core::ports::{GroupBy, StoreError, UsageQuery, UsageSum};
+use proptest::prelude::*;
+use tb_core::ports::{GroupBy, UsageQuery, UsageSum};
+use tb_core::retention::SPAN_MS;
 use tb_core::{
-    Cause, Cost, EndReason, KeyId, KeyRecord, NanoUsd, RequestId, Rung, Surface, Timestamp,
-    TokenCounts, UsageRow, UsageSource,
+    Cause, Cost, DataClass, EndReason, NanoUsd, RequestId, Rung, Surface, Timestamp, TokenCounts,
+    UsageRow, UsageSource,
 };
 use tb_store::{Durability, StorageAddress, Stores, connect};
 
@@ -17,7 +19,7 @@ macro_rules! on_every_back_end {
                 #[test]
                 fn $name() {
                     let address = tb_store::StorageAddress::Memory;
-                    super::$name(&super::connected(&address));
+                    super::$name(&crate::conformance::connected(&address));
                 }
             )*
         }
@@ -27,7 +29,7 @@ macro_rules! on_every_back_end {
                 fn $name() {
                     let directory = tempfile::tempdir().unwrap();
                     let path = directory.path().join("tollbar.db");
-                    super::$name(&super::connected(&tb_store::StorageAddress::Sqlite(path)));
+                    super::$name(&crate::conformance::connected(&tb_store::StorageAddress::Sqlite(path)));
                 }
             )*
         }
@@ -51,32 +53,13 @@ on_every_back_end!(
     orders_days_by_time_and_the_rest_by_cost,
     lists_recent_rows_newest_first,
     pages_of_recent_rows_lose_no_row_of_a_request,
-    gives_back_keys,
-    refuses_a_key_id_twice,
-    keeps_the_first_revocation,
-    gives_back_admin_tokens,
-    counts_changes_of_keys_only,
+    sums_up_over_files,
     binds_a_response_to_its_first_tenant,
     forgets_a_binding_of_its_tenant_only,
 );
 
 pub(crate) fn connected(address: &StorageAddress) -> Stores {
     connect(address, Durability::Process).unwrap()
-}
-
-fn key(id: &str) -> KeyRecord {
-    KeyRecord {
-        id: KeyId::parse(id).unwrap(),
-        digest: [7; 32],
-        service: "bot".into(),
-        name: Some("laptop".to_owned()),
-        models: Some(vec!["support".into(), "gpt-*".into()]),
-        purpose: Some("general".into()),
-        networks: vec!["10.0.0.0/8".parse().unwrap(), "2001:db8::/32".parse().unwrap()],
-        created_at: Timestamp(1_000),
-        expires_at: Some(Timestamp(2_000)),
-        revoked_at: None,
-    }
 }
 
 fn sum(stores: &Stores, by: &[GroupBy]) -> Vec<UsageSum> {
@@ -144,6 +127,18 @@ fn gives_back_extreme_values(stores: &Stores) {
             characters: [Some("zero_width=3,tags=1".to_owned()), None]
                 [usize::try_from(number).unwrap() % 2]
                 .clone(),
+            secret_version: [None, Some(u32::MAX)][usize::try_from(number).unwrap() % 2],
+            workload: [None, Some("'; DROP TABLE names".into())]
+                [usize::try_from(number).unwrap() % 2]
+                .clone(),
+            peer: [None, Some([0; 4].into()), Some([255; 16].into())]
+                [usize::try_from(number).unwrap() % 3],
+            data_class: DataClass::ALL[usize::try_from(number).unwrap() % 4],
+            own_classes: Some("trade_secret,export_controlled".into()),
+            region: None,
+            agreement: Some("BAA-2026-014".into()),
+            request_hmac: None,
+            answer_hmac: Some([255; 32]),
             ..row(number, 1)
         };
         stores.usage.append(std::slice::from_ref(&bare), 1).unwrap();
@@ -208,6 +203,70 @@ fn sums_a_span_of_time(stores: &Stores) {
         ..UsageQuery::default()
     };
     assert_eq!(stores.usage.sum(&query).unwrap()[0].attempts, 5);
+}
+
+fn sums_up_over_files(stores: &Stores) {
+    let class = |number: u64| DataClass::ALL[usize::try_from(number).unwrap() % 4];
+    let span = u64::try_from(SPAN_MS).unwrap();
+    let rows: Vec<_> = (0..40)
+        .map(|number| UsageRow { data_class: class(number), ..row(number * span / 3 + number, 1) })
+        .collect();
+    stores.usage.append(&rows, 1).unwrap();
+    let by_user = sum(stores, &[GroupBy::User]);
+    assert_eq!(by_user.iter().map(|sum| sum.requests).sum::<u64>(), 40);
+    assert_eq!(by_user.len(), 3, "a user has an id of their own in each file");
+    let newest = stores.usage.recent(None, 5).unwrap();
+    assert_eq!(newest, rows.iter().rev().take(5).cloned().collect::<Vec<_>>());
+    let query = UsageQuery {
+        since: Some(rows[10].started_at),
+        until: Some(rows[20].started_at),
+        ..UsageQuery::default()
+    };
+    assert_eq!(stores.usage.sum(&query).unwrap()[0].requests, 10);
+    for row in &rows {
+        assert_eq!(stores.usage.request(row.request_id).unwrap(), std::slice::from_ref(row));
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+
+    /// Whatever rows there are, a question has one answer.
+    #[test]
+    fn back_ends_agree(
+        rows in prop::collection::vec(
+            (0_u64..7_200, 0_u32..3, 0_i64..90_000, any::<bool>()), 1..60),
+        (since, until) in (0_i64..9_000, 0_i64..9_000),
+        limit in 1_u32..30,
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("tollbar.db");
+        let backs = [StorageAddress::Memory, StorageAddress::Sqlite(path)].map(|at| connected(&at));
+        let rows: Vec<UsageRow> = rows
+            .into_iter()
+            .map(|(seconds, attempt, late_ms, is_final)| {
+                let row = row(seconds * 1_000, attempt);
+                let started_at = row.started_at.plus_ms(late_ms);
+                // An attempt has one class, also when its row comes again.
+                let class = usize::try_from(seconds + u64::from(attempt)).unwrap() % 4;
+                UsageRow { started_at, is_final, data_class: DataClass::ALL[class], ..row }
+            })
+            .collect();
+        let query = UsageQuery {
+            by: vec![GroupBy::Day, GroupBy::User],
+            since: Some(Timestamp(since * 1_000)),
+            until: Some(Timestamp(until * 1_000)),
+        };
+        let seen = backs.map(|stores| {
+            for (batch, checkpoint) in rows.chunks(7).zip(1..) {
+                stores.usage.append(batch, checkpoint).unwrap();
+            }
+            let recent = stores.usage.recent(Some(Timestamp(until * 1_000)), limit).unwrap();
+            let request = stores.usage.request(rows[0].request_id).unwrap();
+            (stores.usage.sum(&query).unwrap(), recent, request)
+        });
+        prop_assert_eq!(&seen[0], &seen[1]);
+    }
 }
 
 fn counts_failures_and_unpriced_attempts(stores: &Stores) {
@@ -343,59 +402,6 @@ fn pages_of_recent_rows_lose_no_row_of_a_request(stores: &Stores) {
     }
     let later = stores.usage.recent(Some(Timestamp(2)), 1_000).unwrap();
     assert!(later.iter().any(|row| row.started_at > Timestamp(2)), "it is arrival that counts");
-}
-
-fn gives_back_keys(stores: &Stores) {
-    let bare = KeyRecord {
-        name: None,
-        models: None,
-        purpose: None,
-        networks: Vec::new(),
-        created_at: Timestamp(500),
-        expires_at: None,
-        ..key("bbbbbbbb")
-    };
-    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
-    stores.keys.insert_key(&bare).unwrap();
-    assert_eq!(stores.keys.keys().unwrap(), [bare, key("aaaaaaaa")]);
-}
-
-fn refuses_a_key_id_twice(stores: &Stores) {
-    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
-    let again = stores.keys.insert_key(&key("aaaaaaaa"));
-    assert!(matches!(again, Err(StoreError::Failed(_))));
-    let token = KeyId::parse("tttttttt").unwrap();
-    stores.keys.insert_admin_token(token, [1; 32]).unwrap();
-    let again = stores.keys.insert_admin_token(token, [2; 32]);
-    assert!(matches!(again, Err(StoreError::Failed(_))));
-}
-
-fn keeps_the_first_revocation(stores: &Stores) {
-    let id = key("aaaaaaaa").id;
-    assert!(!stores.keys.revoke_key(id, Timestamp(3)).unwrap());
-    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
-    assert!(stores.keys.revoke_key(id, Timestamp(5)).unwrap());
-    assert!(stores.keys.revoke_key(id, Timestamp(9)).unwrap());
-    assert_eq!(stores.keys.keys().unwrap()[0].revoked_at, Some(Timestamp(5)));
-}
-
-fn gives_back_admin_tokens(stores: &Stores) {
-    let id = KeyId::parse("tttttttt").unwrap();
-    stores.keys.insert_admin_token(id, [9; 32]).unwrap();
-    assert_eq!(stores.keys.admin_tokens().unwrap(), [(id, [9; 32])]);
-}
-
-fn counts_changes_of_keys_only(stores: &Stores) {
-    let start = stores.keys.change_counter().unwrap();
-    stores.usage.append(&[row(1, 1)], 5).unwrap();
-    assert_eq!(stores.keys.change_counter().unwrap(), start);
-    stores.keys.insert_key(&key("aaaaaaaa")).unwrap();
-    let inserted = stores.keys.change_counter().unwrap();
-    stores.keys.revoke_key(key("aaaaaaaa").id, Timestamp(5)).unwrap();
-    let revoked = stores.keys.change_counter().unwrap();
-    stores.keys.insert_admin_token(KeyId::parse("tttttttt").unwrap(), [1; 32]).unwrap();
-    let token = stores.keys.change_counter().unwrap();
-    assert!(start != inserted && inserted != revoked && revoked != token);
 }
 
 fn binds_a_response_to_its_first_tenant(stores: &Stores) {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use proptest::prelude::*;
 use tb_core::ports::{Journal, JournalRecord, ResponseStore, StoreError, UsageQuery, UsageStore};
 use tb_core::{Cost, EndReason, NanoUsd, RequestId, Rung, TokenCounts, UsageRow, UsageSource};
-use tb_store::{Durability, JournalSettings, MemoryStore, MmapJournal};
+use tb_store::{Destination, Durability, JournalSettings, MemoryStore, MmapJournal};
 
 use crate::support::{Stubborn, begun, binding, photograph, row, segment_files};
 
@@ -23,7 +23,7 @@ fn settings(path: &Path) -> JournalSettings {
 }
 
 fn open(path: &Path, store: &Arc<MemoryStore>) -> MmapJournal {
-    MmapJournal::open(settings(path), store.clone(), store.clone()).unwrap()
+    MmapJournal::open(settings(path), Destination::unaudited(store.clone(), store.clone())).unwrap()
 }
 
 /// All rows, oldest first.
@@ -38,7 +38,11 @@ fn journal_killed_after(records: &[JournalRecord]) -> tempfile::TempDir {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(MemoryStore::new());
     let stubborn = Stubborn::new(store.clone());
-    let journal = MmapJournal::open(settings(directory.path()), stubborn.clone(), store).unwrap();
+    let journal = MmapJournal::open(
+        settings(directory.path()),
+        Destination::unaudited(stubborn.clone(), store),
+    )
+    .unwrap();
     for record in records {
         journal.append(record.into()).unwrap();
     }
@@ -115,7 +119,10 @@ fn refuses_a_second_process_and_names_the_first() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(MemoryStore::new());
     let first = open(directory.path(), &store);
-    let second = MmapJournal::open(settings(directory.path()), store.clone(), store.clone());
+    let second = MmapJournal::open(
+        settings(directory.path()),
+        Destination::unaudited(store.clone(), store.clone()),
+    );
     let fault = second.err().unwrap().to_string();
     assert!(fault.contains(&format!("process {}", std::process::id())), "{fault}");
     drop(first);
@@ -230,7 +237,10 @@ fn refuses_a_file_that_is_no_segment_of_its_version() {
         std::fs::File::options().write(true).open(&segment_files(picture.path())[0]).unwrap();
     file.write_all_at(&[9], 8).unwrap();
     let store = Arc::new(MemoryStore::new());
-    let fault = MmapJournal::open(settings(picture.path()), store.clone(), store).err().unwrap();
+    let fault =
+        MmapJournal::open(settings(picture.path()), Destination::unaudited(store.clone(), store))
+            .err()
+            .unwrap();
     assert!(fault.to_string().contains("not a journal segment of this version"));
 }
 
@@ -258,7 +268,9 @@ fn refuses_new_work_when_full_but_takes_the_end_of_old_work() {
     let stubborn = Stubborn::new(store.clone());
     let mut settings = settings(directory.path());
     settings.max_segments = 2;
-    let journal = MmapJournal::open(settings, stubborn.clone(), store.clone()).unwrap();
+    let journal =
+        MmapJournal::open(settings, Destination::unaudited(stubborn.clone(), store.clone()))
+            .unwrap();
     let mut begun_rows = 0;
     let refused = loop {
         match journal.append((&JournalRecord::Begun(begun(begun_rows, 1))).into()) {
@@ -287,8 +299,11 @@ fn tries_again_until_the_store_takes_the_rows() {
     let directory = tempfile::tempdir().unwrap();
     let store = Arc::new(MemoryStore::new());
     let stubborn = Stubborn::new(store.clone());
-    let journal =
-        MmapJournal::open(settings(directory.path()), stubborn.clone(), store.clone()).unwrap();
+    let journal = MmapJournal::open(
+        settings(directory.path()),
+        Destination::unaudited(stubborn.clone(), store.clone()),
+    )
+    .unwrap();
     journal.append((&JournalRecord::Ended(row(1, 1))).into()).unwrap();
     assert!(matches!(journal.flush(), Err(StoreError::Unavailable(_))));
     stubborn.refuses.store(false, Ordering::Relaxed);
@@ -303,7 +318,8 @@ fn deletes_stored_segments_while_a_long_attempt_is_open() {
     let store = Arc::new(MemoryStore::new());
     let mut settings = settings(directory.path());
     settings.max_segments = 4;
-    let journal = MmapJournal::open(settings, store.clone(), store.clone()).unwrap();
+    let journal =
+        MmapJournal::open(settings, Destination::unaudited(store.clone(), store.clone())).unwrap();
     let first = segment_files(directory.path()).remove(0);
     journal.append((&JournalRecord::Begun(begun(0, 1))).into()).unwrap();
     for number in 1..=4_000 {
@@ -457,7 +473,8 @@ fn an_own_answer_takes_no_room_that_is_kept_for_running_requests() {
     let stubborn = Stubborn::new(store.clone());
     let mut settings = settings(directory.path());
     settings.max_segments = 1;
-    let journal = MmapJournal::open(settings, stubborn.clone(), store).unwrap();
+    let journal =
+        MmapJournal::open(settings, Destination::unaudited(stubborn.clone(), store)).unwrap();
     journal.append((&JournalRecord::Begun(begun(0, 1))).into()).unwrap();
     let refused = (1..10_000).find_map(|number| {
         journal.append((&JournalRecord::Ended(own_answer(number, 1))).into()).err()
@@ -506,7 +523,8 @@ fn an_end_that_is_not_the_last_word_is_not_deleted_with_its_segment() {
     let store = Arc::new(MemoryStore::new());
     let mut settings = settings(directory.path());
     settings.max_segments = 4;
-    let journal = MmapJournal::open(settings, store.clone(), store).unwrap();
+    let journal =
+        MmapJournal::open(settings, Destination::unaudited(store.clone(), store)).unwrap();
     let first = segment_files(directory.path()).remove(0);
     journal.append((&JournalRecord::Begun(begun(0, 1))).into()).unwrap();
     journal.append((&JournalRecord::Ended(failed(0, 1))).into()).unwrap();
@@ -549,7 +567,9 @@ fn a_full_disk_refuses_new_work_and_takes_the_end_of_everything_that_runs() {
     let stubborn = Stubborn::new(store.clone());
     let mut settings = settings(directory.path());
     settings.allocate = a_disk;
-    let journal = MmapJournal::open(settings, stubborn.clone(), store.clone()).unwrap();
+    let journal =
+        MmapJournal::open(settings, Destination::unaudited(stubborn.clone(), store.clone()))
+            .unwrap();
     let mut running = 0;
     let refused = loop {
         // The disk fills up while requests run; what was prepared by then must do.
@@ -600,7 +620,8 @@ fn flushes_to_disk_on_demand_from_many_threads() {
     let store = Arc::new(MemoryStore::new());
     let mut settings = settings(directory.path());
     settings.durability = Durability::Power;
-    let journal = MmapJournal::open(settings, store.clone(), store.clone()).unwrap();
+    let journal =
+        MmapJournal::open(settings, Destination::unaudited(store.clone(), store.clone())).unwrap();
     std::thread::scope(|scope| {
         for thread in 0..4_u64 {
             let journal = &journal;
@@ -623,7 +644,8 @@ fn flushes_to_disk_on_demand_from_many_threads() {
 #[test]
 fn removes_a_temporary_journal() {
     let store = Arc::new(MemoryStore::new());
-    let journal = MmapJournal::open_temporary(store.clone(), store.clone()).unwrap();
+    let journal =
+        MmapJournal::open_temporary(Destination::unaudited(store.clone(), store.clone())).unwrap();
     journal.append((&JournalRecord::Ended(row(1, 1))).into()).unwrap();
     journal.close().unwrap();
     assert_eq!(rows(&store), [row(1, 1)]);

@@ -7,8 +7,12 @@
 )]
 
 mod answers;
+mod audit;
 mod conformance;
+mod content;
 mod journal;
+mod keys;
 mod pepper;
+mod retention;
 mod sqlite;
 mod support;

@@ -7,10 +7,12 @@ use rusqlite::Connection;
 use tb_core::ports::{
     AnswerStore, KeptAnswer, KeyStore, ResponseStore, StoreError, UsageQuery, UsageStore,
 };
-use tb_core::{Cause, KeyId, NanoUsd, RequestId, Rung, Timestamp, UsageRow};
+use tb_core::{
+    Cause, DataClass, KeyId, KeyRecord, KeyScope, NanoUsd, RequestId, Rung, Timestamp, UsageRow,
+};
 use tb_store::{Durability, SqliteStore};
 
-use crate::support::{binding, row};
+use crate::support::{act, binding, files_in, row};
 
 fn open(path: &Path) -> SqliteStore {
     SqliteStore::open(path, Durability::Process).unwrap()
@@ -66,10 +68,44 @@ fn takes_over_a_database_of_the_version_before() {
     assert_eq!((found[0].waited_ms, found[0].key_index), (0, None));
     assert_eq!((&found[0].passed_over, found[0].saved), (&None, NanoUsd(0)));
     assert_eq!((&found[0].guard, &found[0].characters), (&None, &None));
+    assert_eq!((found[0].data_class, found[0].peer), (DataClass::Internal, None));
     assert_eq!((found[0].tokens.output(), found[0].config_hash), (20, 50));
     store.append(&[row(1, 1)], 78).unwrap();
     drop(store);
     assert_eq!(open(&path).sum(&UsageQuery::default()).unwrap()[0].attempts, 2);
+}
+
+#[test]
+fn goes_on_with_a_move_of_rows_that_was_interrupted() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    let before = Connection::open(&path).unwrap();
+    before.execute_batch(include_str!("../../migrations/sqlite/0001_init.sql")).unwrap();
+    before
+        .execute_batch(
+            "INSERT INTO names VALUES (1, 'CANARY-NAME'), (3, 'messages');
+             WITH RECURSIVE at(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM at WHERE n < 12000)
+             INSERT INTO usage SELECT unhex(printf('%012x%020x', n * 1000, n)), 1, 1, 0, n * 1000,
+                 1, NULL, 1, 1, 3, 1, 1, NULL, NULL, 200, NULL, 0, 0, 10, 0, 0, 0, 20, 0, 0, 900, 1,
+                 NULL, 30, 40, 50 FROM at;
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    drop(before);
+    // The third step cannot be written.
+    let folder = path.with_file_name("tollbar.usage");
+    let obstacle = folder.join("1970-01-01T0300.internal.db");
+    std::fs::create_dir_all(&obstacle).unwrap();
+    assert!(SqliteStore::open(&path, Durability::Process).is_err());
+    assert!(folder.join("1970-01-01T0000.internal.db").exists(), "some are there already");
+    std::fs::remove_dir(&obstacle).unwrap();
+    let store = open(&path);
+    assert_eq!(store.sum(&UsageQuery::default()).unwrap()[0].requests, 12_000);
+    assert_eq!(store.request(RequestId((11_999_000 << 80) | 11_999)).unwrap().len(), 1);
+    drop(store);
+    let bytes = std::fs::read(&path).unwrap();
+    assert!(!bytes.windows(11).any(|window| window == b"CANARY-NAME"), "the old table is gone");
+    assert!(bytes.len() < 300_000, "and its room is given back: {}", bytes.len());
 }
 
 #[test]
@@ -78,13 +114,14 @@ fn keeps_its_files_private() {
     let store = open(&directory.path().join("tollbar.db"));
     store.append(&[row(1, 1)], 1).unwrap();
     let mut files = 0;
-    for entry in std::fs::read_dir(directory.path()).unwrap() {
-        let entry = entry.unwrap();
-        let mode = entry.metadata().unwrap().permissions().mode() & 0o777;
-        assert_eq!(mode, 0o600, "{:?}", entry.path());
+    let mode = |path: &Path| path.metadata().unwrap().permissions().mode() & 0o777;
+    let folder = directory.path().join("tollbar.usage");
+    assert_eq!(mode(&folder), 0o700);
+    for path in files_in(directory.path()) {
+        assert_eq!(mode(&path), 0o600, "{path:?}");
         files += 1;
     }
-    assert!(files >= 2, "the database and its log");
+    assert!(files >= 4, "the database, the rows, and their logs");
 }
 
 #[test]
@@ -94,9 +131,12 @@ fn shows_other_processes_a_change_of_keys() {
     let server = open(&path);
     let command = open(&path);
     let before = server.change_counter().unwrap();
-    command.insert_admin_token(KeyId::parse("aaaaaaaa").unwrap(), [1; 32]).unwrap();
+    let scope = KeyScope::of_service("bot".into(), Timestamp(1));
+    let id = KeyId::parse("aaaaaaaa").unwrap();
+    let key = KeyRecord { id, secrets: Vec::new(), scope, revoked_at: None, revision: 0 };
+    command.put_key(&key, &act("key.create")).unwrap();
     assert_ne!(server.change_counter().unwrap(), before);
-    assert_eq!(server.admin_tokens().unwrap().len(), 1);
+    assert_eq!(server.keys().unwrap(), [key]);
 }
 
 #[test]
@@ -139,7 +179,10 @@ fn leaves_nothing_of_a_batch_that_fails() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("tollbar.db");
     let store = open(&path);
-    let connection = Connection::open(&path).unwrap();
+    // Both rows are in the file of the first half hour of 1970.
+    store.append(&[row(9, 1)], 8).unwrap();
+    let connection =
+        Connection::open(path.with_file_name("tollbar.usage/1970-01-01T0000.internal.db")).unwrap();
     connection
         .execute_batch(
             "CREATE TRIGGER refuse BEFORE INSERT ON usage WHEN NEW.attempt = 7
@@ -148,8 +191,8 @@ fn leaves_nothing_of_a_batch_that_fails() {
         .unwrap();
     let fresh = UsageRow { user: Some("new in the failed batch".to_owned()), ..row(1, 1) };
     assert!(store.append(&[fresh.clone(), row(2, 7)], 9).is_err());
-    assert_eq!(store.recent(None, 9).unwrap(), []);
-    assert_eq!(store.checkpoint().unwrap(), 0);
+    assert_eq!(store.recent(None, 9).unwrap(), [row(9, 1)]);
+    assert_eq!(store.checkpoint().unwrap(), 8);
     store.append(std::slice::from_ref(&fresh), 10).unwrap();
-    assert_eq!(store.recent(None, 9).unwrap(), [fresh]);
+    assert_eq!(store.recent(None, 9).unwrap(), [row(9, 1), fresh]);
 }

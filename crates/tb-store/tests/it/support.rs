@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use tb_core::ports::{ResponseBinding, StoreError, UsageQuery, UsageStore, UsageSum};
 use tb_core::{
-    Cause, Cost, EndReason, NanoUsd, RequestId, Rung, Surface, Timestamp, TokenCounts, UsageRow,
-    UsageSource,
+    Actor, AdminAct, Cause, Cost, DataClass, EndReason, NanoUsd, RequestId, Rung, Surface,
+    Timestamp, TokenCounts, UsageRow, UsageSource,
 };
 use tb_store::MemoryStore;
 
@@ -55,6 +55,15 @@ pub(crate) fn row(number: u64, attempt: u32) -> UsageRow {
         saved: NanoUsd(0),
         guard: None,
         characters: None,
+        secret_version: Some(1),
+        workload: Some("spiffe://corp/bot".into()),
+        peer: Some([10, 1, 2, 0].into()),
+        data_class: DataClass::Internal,
+        own_classes: None,
+        region: Some("eu".into()),
+        agreement: None,
+        request_hmac: Some([3; 32]),
+        answer_hmac: None,
     }
 }
 
@@ -80,6 +89,18 @@ pub(crate) fn binding(id: &str, service: &str) -> ResponseBinding {
         model: "support".into(),
         key_index: 1,
         created_at: Timestamp(5),
+    }
+}
+
+/// An act that somebody did.
+pub(crate) fn act(kind: &str) -> AdminAct {
+    AdminAct {
+        at: Timestamp(7),
+        actor: Actor::Anonymous,
+        kind: kind.to_owned(),
+        object: "object".to_owned(),
+        before: None,
+        after: None,
     }
 }
 
@@ -140,4 +161,14 @@ pub(crate) fn segment_files(journal: &Path) -> Vec<std::path::PathBuf> {
         .collect();
     paths.sort();
     paths
+}
+
+/// Every file below a folder.
+pub(crate) fn files_in(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut files = Vec::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files.extend(files_in(&path)) } else { files.push(path) }
+    }
+    files
 }

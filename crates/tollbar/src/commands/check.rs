@@ -4,9 +4,11 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use serde_json::json;
+use tb_server::public::Tls;
 
 use crate::cli::Global;
 use crate::configuration::Configuration;
+use crate::failure::Failed;
 use crate::output::Format;
 use crate::{failure, output};
 
@@ -14,6 +16,11 @@ use crate::{failure, output};
 pub(super) fn run(file: Option<&Path>, global: &Global) -> anyhow::Result<ExitCode> {
     let file = file.or(global.config.as_deref());
     let outcome = Configuration::find(file, &global.set).load();
+    if let Some(tls) = outcome.as_ref().ok().and_then(|l| l.snapshot.server.tls.as_ref()) {
+        Tls::new(tls).map_err(|fault| {
+            Failed::new(failure::INVALID_CONFIGURATION, format!("[server.tls]: {fault}"))
+        })?;
+    }
     let is_valid = outcome.is_ok();
     if matches!(global.output, Format::Json | Format::Jsonl) {
         let object = match &outcome {

@@ -19,14 +19,32 @@ pub(super) fn run(configuration: &Configuration, quiet: bool) -> anyhow::Result<
     }
     forbid_core_dumps();
     let server = &loaded.snapshot.server;
+    let scheme = if server.tls.is_some() { "https" } else { "http" };
     let listeners = Listeners::open(server.listen, server.admin_listen)?;
     let runtime = signals::runtime()?;
     let mut signals = Signals::listen(&runtime)?;
     let (gateway, first) = Gateway::start(loaded, listeners)?;
     show(&first)?;
-    tracing::info!("listening on http://{} (public API)", gateway.address());
+    tracing::info!("listening on {scheme}://{} (public API)", gateway.address());
     tracing::info!("listening on http://{} (admin API)", gateway.admin_address());
     runtime.block_on(serve(gateway, configuration, &mut signals))
+}
+
+/// Reloads when a signal asks for it or a file was renewed. A signal does not wait for a reload
+/// that tries new keys: it is broken off, and nothing of it holds.
+async fn until_the_end(gateway: &Gateway, configuration: &Configuration, signals: &mut Signals) {
+    loop {
+        tokio::select! {
+            wish = signals.next() => if wish == Wish::End { return },
+            () = gateway.files_changed() => tracing::info!("a file was renewed"),
+        }
+        loop {
+            tokio::select! {
+                () = gateway.reload(configuration) => break,
+                wish = signals.next() => if wish == Wish::End { return },
+            }
+        }
+    }
 }
 
 async fn serve(
@@ -34,9 +52,7 @@ async fn serve(
     configuration: &Configuration,
     signals: &mut Signals,
 ) -> anyhow::Result<ExitCode> {
-    while signals.next().await == Wish::Reload {
-        gateway.reload(configuration);
-    }
+    until_the_end(&gateway, configuration, signals).await;
     tracing::info!("draining: running requests may end, no new ones are taken");
     let (done, drained) = oneshot::channel();
     let thread = std::thread::Builder::new()

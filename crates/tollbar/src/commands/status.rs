@@ -95,7 +95,7 @@ fn health(item: &Value) -> Vec<Value> {
     vec![name.into(), text("state").into()]
 }
 
-fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
+pub(super) fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
     let wrong = || Failed::usage(format!("`{url}` is not like http://127.0.0.1:8788"));
     let host = url.strip_prefix("http://").ok_or_else(wrong)?.trim_end_matches('/');
     let mut found = host.to_socket_addrs().map_err(|_| wrong())?;
@@ -103,7 +103,7 @@ fn resolve(url: &str) -> anyhow::Result<SocketAddr> {
 }
 
 /// The token; empty when there is none, which a server without authentication accepts.
-fn token(options: &Status) -> anyhow::Result<String> {
+pub(super) fn token(options: &Status) -> anyhow::Result<String> {
     let text = match &options.token_file {
         Some(path) => SystemEnvironment
             .read_file(path)

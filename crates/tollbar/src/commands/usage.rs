@@ -33,7 +33,7 @@ pub(super) fn run(
 }
 
 /// `7d` before now, a day (from its midnight in UTC), or a moment of RFC 3339.
-fn moment(text: &str) -> Result<Timestamp, Failed> {
+pub(super) fn moment(text: &str) -> Result<Timestamp, Failed> {
     if let Some(ms) = period_ms(text) {
         return Ok(SystemClock.now().plus_ms(-ms));
     }

@@ -3,7 +3,10 @@
 use anyhow::anyhow;
 use ring::rand::SystemRandom;
 use tb_config::Snapshot;
-use tb_core::{KeyScope, NewAdminToken, NewKey, Secret, ServiceName, Timestamp};
+use tb_core::{
+    Actor, AdminAct, KeyId, KeyScope, NewAdminToken, NewKey, Role, Secret, ServiceName, Timestamp,
+};
+use tb_server::admin::{KeyView, TokenView};
 
 use crate::storage::Stores;
 
@@ -37,13 +40,22 @@ pub(super) fn prepare(
         let mut scope = KeyScope::of_service(service.name.clone(), now);
         scope.name = Some("first start".to_owned());
         let made = NewKey::generate(&random, &stores.pepper, scope).map_err(|e| anyhow!(e))?;
-        stores.keys.insert_key(&made.record)?;
-        first.key = Some((made.record.service, made.key));
+        let after = serde_json::to_value(KeyView::new(&made.record, now)).ok();
+        let act = act("key.create", made.record.id, now).with(None, after);
+        stores.keys.put_key(&made.record, &act)?;
+        first.key = Some((made.record.scope.service, made.key));
     }
     if stores.keys.admin_tokens()?.is_empty() {
-        let made = NewAdminToken::generate(&random, &stores.pepper).map_err(|e| anyhow!(e))?;
-        stores.keys.insert_admin_token(made.id, made.digest)?;
+        let made = NewAdminToken::generate(&random, &stores.pepper, Role::Owner, now)
+            .map_err(|e| anyhow!(e))?;
+        let after = serde_json::to_value(TokenView::new(&made.record, now)).ok();
+        let act = act("token.create", made.record.id, now).with(None, after);
+        stores.keys.put_admin_token(&made.record, &act)?;
         first.token = Some(made.token);
     }
     Ok(first)
+}
+
+fn act(kind: &str, id: KeyId, now: Timestamp) -> AdminAct {
+    AdminAct::new(now, Actor::Gateway, kind, id.as_str())
 }

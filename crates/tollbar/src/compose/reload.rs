@@ -1,8 +1,11 @@
-//! SIGHUP: the configuration is read again.
+//! SIGHUP, or a renewed file: the configuration is read again.
 
 use std::net::SocketAddr;
 
-use tb_config::{Diagnostic, EffectiveValue, Loaded, Severity, effective};
+use serde_json::json;
+use tb_config::{Diagnostic, EffectiveValue, Loaded, Severity, Snapshot, effective};
+use tb_core::{Actor, AdminAct, Timestamp};
+use tb_server::public::Tls;
 
 use crate::configuration::Configuration;
 
@@ -10,7 +13,7 @@ use crate::configuration::Configuration;
 const NEEDS_RESTART: [&str; 5] = ["server.", "storage.", "journal.", "telemetry.", "cache."];
 
 /// The keys among them that a reload changes.
-const RELOADED: [&str; 7] = [
+const RELOADED: [&str; 10] = [
     "server.drain_timeout",
     "server.authentication",
     "server.max_body",
@@ -18,14 +21,18 @@ const RELOADED: [&str; 7] = [
     "server.max_queued",
     "server.queue_timeout",
     "server.memory_budget",
+    "server.tls.certificate",
+    "server.tls.key",
+    "server.tls.client_ca",
 ];
 
-/// Reads it; `None` when the old one stays, which is logged with every reason.
+/// Reads it, with what the public address is to speak; `None` when the old one stays, which is
+/// logged with every reason.
 pub(super) fn read(
     configuration: &Configuration,
     running: &Loaded,
     addresses: [SocketAddr; 2],
-) -> Option<Loaded> {
+) -> Option<(Loaded, Option<Tls>)> {
     let loaded = match configuration.load() {
         Ok(loaded) => loaded,
         Err(report) => {
@@ -46,13 +53,27 @@ pub(super) fn read(
         );
         return None;
     }
+    let tls = match loaded.snapshot.server.tls.as_ref().map(Tls::new).transpose() {
+        Ok(tls) => tls,
+        Err(error) => {
+            tracing::error!(%error, "the configuration was not reloaded; the old one stays");
+            return None;
+        }
+    };
     for warning in &loaded.warnings {
         log(warning);
     }
     for key in waiting_for_restart(&effective(running), &effective(&loaded)) {
         tracing::warn!(key, "this change needs a restart");
     }
-    Some(loaded)
+    Some((loaded, tls))
+}
+
+/// What is written down of a reload.
+pub(super) fn act((before, after): (&Snapshot, &Snapshot), at: Timestamp) -> AdminAct {
+    let hash = |snapshot: &Snapshot| json!({ "hash": format!("{:016x}", snapshot.hash) });
+    AdminAct::new(at, Actor::Gateway, "config.reload", "configuration")
+        .with(Some(hash(before)), Some(hash(after)))
 }
 
 /// One line for each fault, with its place.

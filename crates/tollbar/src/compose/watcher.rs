@@ -10,6 +10,9 @@ use tb_server::admin::KeyDirectory;
 /// How often the store is asked: four times within the second that the contract allows.
 const PERIOD: Duration = Duration::from_millis(250);
 
+/// After so many askings, a minute, comes what takes its time.
+const ASKINGS_PER_MINUTE: u32 = 240;
+
 /// The thread that watches.
 #[derive(Debug)]
 pub(crate) struct KeyWatcher {
@@ -23,7 +26,7 @@ impl KeyWatcher {
         let (stop, stopped) = sync_channel(1);
         let thread =
             std::thread::Builder::new().name("tollbar-keys".to_owned()).spawn(move || {
-                let mut is_failing = false;
+                let (mut is_failing, mut askings) = (false, 0);
                 while stopped.recv_timeout(PERIOD) == Err(RecvTimeoutError::Timeout) {
                     match keys.reload_if_changed() {
                         Ok(()) => is_failing = false,
@@ -34,7 +37,13 @@ impl KeyWatcher {
                         }
                         Err(_) => {}
                     }
+                    askings += 1;
+                    if askings == ASKINGS_PER_MINUTE {
+                        askings = 0;
+                        keep_up(&keys);
+                    }
                 }
+                keep_up(&keys);
             })?;
         Ok(Self { thread, stop })
     }
@@ -46,5 +55,11 @@ impl KeyWatcher {
         if self.thread.join().is_err() {
             tracing::error!("the key watcher panicked");
         }
+    }
+}
+
+fn keep_up(keys: &KeyDirectory) {
+    if let Err(error) = keys.keep_up() {
+        tracing::warn!(%error, "the last uses of keys are not stored yet");
     }
 }

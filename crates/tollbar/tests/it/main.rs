@@ -2,12 +2,16 @@
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
+    clippy::indexing_slicing,
     reason = "tests fail by panicking; lint exceptions for tests do not reach helper functions"
 )]
 
+mod audit;
 mod canary;
 mod commands;
+mod content;
 mod gateway;
 mod guard_test;
+mod provider_keys;
 mod serve;
 mod storage;

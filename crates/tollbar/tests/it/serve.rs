@@ -96,7 +96,7 @@ fn a_second_process_on_the_same_journal_does_not_start() {
     let serve = folder.serve();
     let second = folder.run(&["serve"]);
     assert_eq!(second.code(), Some(75));
-    assert!(second.stderr().contains("is in use by process"), "{}", second.stderr());
+    assert!(second.stderr().contains("is in use by another process"), "{}", second.stderr());
     let taken = format!("server.listen={}", serve.address());
     let third = folder.run(&["serve", "--set", &taken]);
     assert_eq!(third.code(), Some(75), "{}", third.stderr());

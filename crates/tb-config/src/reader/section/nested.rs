@@ -53,6 +53,14 @@ impl<'a> Section<'a> {
         values
     }
 
+    /// One value, or a list of them, or the list that is the default. `None` was reported.
+    pub(crate) fn one_or_list<T: Value>(&self, name: &str) -> Option<Vec<At<T>>> {
+        match self.node(name).map(Spanned::get_ref) {
+            Some(DeValue::String(_)) => Some(vec![self.optional(name)?]),
+            _ => self.list(name),
+        }
+    }
+
     /// A text, or a list of texts, if it is written. `None` was reported.
     pub(crate) fn text_or_list(&self, name: &str) -> Option<Vec<String>> {
         let value = self.table?.get(name)?;

@@ -6,7 +6,7 @@ use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::reader::Section;
 use crate::redact::quoted;
-use crate::snapshot::{InputLimits, Limits};
+use crate::snapshot::{InputLimits, TextLimits};
 use crate::value::Mistake;
 
 /// `limits`, over those that hold otherwise.
@@ -27,12 +27,12 @@ pub(super) fn input_limits(section: &Section<'_>, base: &InputLimits) -> InputLi
     merged
 }
 
-fn limits(section: &Section<'_>, base: Limits) -> Limits {
+fn limits(section: &Section<'_>, base: TextLimits) -> TextLimits {
     let limit = |key: &str, base: Option<u64>| {
         let written = section.optional::<i64>(key);
         written.and_then(|limit| u64::try_from(limit.value).ok()).or(base)
     };
-    Limits {
+    TextLimits {
         characters: limit("characters", base.characters),
         tokens: limit("tokens", base.tokens),
         messages: limit("messages", base.messages),

@@ -18,19 +18,12 @@ fn settings(max_concurrent: usize, max_queued: usize) -> ServerSettings {
         max_queued,
         queue_timeout: Duration::from_secs(1),
         memory_budget_bytes: 1 << 20,
+        tls: None,
     }
 }
 
 fn service(name: &str, max_concurrent: Option<usize>) -> Service {
-    Service {
-        name: ServiceName::from(name),
-        purposes: Vec::new(),
-        models: Vec::new(),
-        data_classes: Vec::new(),
-        networks: Vec::new(),
-        max_concurrent,
-        guard: Arc::default(),
-    }
+    Service { max_concurrent, ..Service::bare(ServiceName::from(name)) }
 }
 
 /// One gateway with fixed limits.

@@ -289,6 +289,7 @@ impl Gateway {
             path_id: None,
             headers,
             credential: Some(Credential(key)),
+            workload: None,
             peer: IpAddr::from([127, 0, 0, 1]),
             arrived: tokio::time::Instant::now().into_std(),
             arrived_at: self.clock.now(),

@@ -4,7 +4,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tb_core::{Cost, Rung};
 
-use super::ProviderAnswer;
+use super::{Content, ProviderAnswer};
 use crate::cache::CacheNote;
 use crate::guarded::Guarded;
 use crate::headers as names;
@@ -84,6 +84,10 @@ pub(super) fn common_headers(answer: &ProviderAnswer, settlement: &Settlement) -
     map.insert(names::MODEL_RESOLVED, answer.target.model_header.clone());
     map.insert(names::DEGRADED, degraded(answer.rung));
     insert_common(&mut map, answer.attempts.as_ref(), answer.keeper.note(), settlement);
+    // What is left after a whole answer is known once that is settled.
+    if !matches!(answer.content, Content::Whole(_)) {
+        settlement.write_rate_limits(&mut map);
+    }
     if !answer.dropped.is_empty()
         && let Ok(value) = HeaderValue::from_str(&answer.dropped.join(", "))
     {

@@ -96,6 +96,7 @@ impl Account {
         };
         let refusal = restored.as_ref().err().map(AnswerBlocked::refusal);
         self.close(&terminal, refusal.as_ref());
+        self.settlement.write_rate_limits(headers);
         if let Some(on_disk) = self.settlement.on_disk()
             && !matches!(on_disk.await, Ok(true))
         {

@@ -5,6 +5,7 @@ use tb_core::key_pool::KeyChoice;
 use tb_providers::{Call, EncodeError, Endpoint, ErrorClass, WireRequest, dialect};
 
 use super::failure::Failure;
+use crate::clearance::Clearance;
 use crate::health::{Forbidden, Passage, Sight};
 use crate::ladder::{Fault, Look, Moment, Try};
 use crate::request::RequestHead;
@@ -24,6 +25,8 @@ pub(super) struct Asked {
 pub(super) struct Entered {
     pub(super) asked: Asked,
     pub(super) wire: WireRequest,
+    /// That the request may be sent there.
+    pub(super) clearance: Clearance,
     pub(super) passage: Passage,
 }
 
@@ -73,6 +76,7 @@ pub(super) fn encode(
         base_url: &target.provider.base_url,
         api_key: target.api_key(Some(key)),
         quirks: &target.provider.quirks,
+        zero_retention: target.provider.handling.zero_retention,
     };
     dialect(target.provider.dialect).encode(&call, &endpoint)
 }

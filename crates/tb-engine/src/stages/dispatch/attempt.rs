@@ -13,6 +13,7 @@ use super::failure::Failure;
 use super::limits::{Awaited, Limits};
 use super::start_up::StartUp;
 use crate::admission::MemoryHold;
+use crate::clearance::{Clearance, Recipient};
 use crate::client::{Place, SendFailure, Upstream, UpstreamBody};
 use crate::clock;
 use crate::engine::Engine;
@@ -70,11 +71,12 @@ impl From<Failure> for Unusable {
 impl Attempt<'_> {
     pub(super) async fn run(
         &self,
-        mut wire: WireRequest,
+        (mut wire, clearance): (WireRequest, Clearance),
         settlement: &mut Settlement,
     ) -> Result<Received, Failure> {
         let dropped = std::mem::take(&mut wire.dropped);
-        let Upstream { status, headers, body } = self.limits.head(self.send(wire)).await?;
+        let Upstream { status, headers, body } =
+            self.limits.head(self.send(wire, clearance)).await?;
         settlement.head_arrived(status);
         if !(200..300).contains(&status) {
             return Err(Failure::Provider(self.error(status, &headers, body).await, status));
@@ -91,20 +93,21 @@ impl Attempt<'_> {
         }
     }
 
-    async fn send(&self, wire: WireRequest) -> Result<Upstream, SendFailure> {
+    async fn send(&self, wire: WireRequest, clearance: Clearance) -> Result<Upstream, SendFailure> {
         let provider = &self.target.provider;
         if let Some(settings) = &provider.simulated {
             let shared = &self.engine.shared;
             let (roll, id) = (shared.roll(), shared.random());
             let turn = Turn { roll, id, attempt: self.number };
-            return simulated::send(settings, &wire, turn).await;
+            return simulated::send(clearance, provider, (settings, turn), &wire).await;
         }
         let place = Place {
+            recipient: Recipient::Provider(&provider.name),
             base_url: &provider.base_url,
             host: &self.target.host_header,
             connect_timeout: provider.connect_timeout,
         };
-        self.engine.client.send(place, wire).await
+        self.engine.client.send(clearance, place, wire).await
     }
 
     async fn content(
@@ -132,6 +135,7 @@ impl Attempt<'_> {
             let mut memory = settlement.memory();
             let room = (MAX_ANSWER_BYTES, Some(&mut memory));
             let bytes = self.whole((&mut body, status), room).await?;
+            settlement.note_answer(&bytes);
             let content = Content::Whole(self.decode(headers, &bytes)?);
             settlement.hold_answer(memory);
             return Ok((content, clock::now()));

@@ -68,6 +68,7 @@ impl Failure {
             Self::Send(SendFailure::Connect) => "connect",
             Self::Send(SendFailure::ConnectTimeout) => "connect_timeout",
             Self::Send(SendFailure::Broken) | Self::BrokeOff(_) => "reset",
+            Self::Send(SendFailure::NotCleared) => "not_cleared",
             Self::FirstByte(_) => "first_byte_timeout",
             Self::Idle(_) => "idle_timeout",
             Self::Deadline(_) => "deadline",
@@ -134,7 +135,7 @@ impl Failure {
             Self::Deadline(_) if !had_time => Verdict::Neutral,
             // The target did its part.
             Self::NoMemory(..) => Verdict::Neutral,
-            Self::Forbidden(..) => Verdict::Neutral,
+            Self::Forbidden(..) | Self::Send(SendFailure::NotCleared) => Verdict::Neutral,
             _ if self.is_page_of_refusal() => Verdict::Neutral,
             Self::Provider(error, _) => verdict(error.class),
             _ => Verdict::Failure,
@@ -153,7 +154,7 @@ impl Failure {
         if let Self::Forbidden(_, fault) = self {
             return *fault;
         }
-        if self.is_page_of_refusal() {
+        if self.is_page_of_refusal() || matches!(self, Self::Send(SendFailure::NotCleared)) {
             return Fault::Lasting;
         }
         let Some(class) = self.class() else { return Fault::Passing(wait_ms) };

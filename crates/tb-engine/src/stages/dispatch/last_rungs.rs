@@ -49,8 +49,8 @@ fn may_degrade(head: &RequestHead, plan: &Plan) -> bool {
         Surface::ChatCompletions | Surface::Completions | Surface::Responses | Surface::Messages
     );
     let refused = head.header(&headers::FALLBACK) == Some("off");
-    let class = plan.fresh.scrubbed.data_class;
-    has_messages && !refused && plan.model.model.on_exhausted_data_classes.contains(&class)
+    let level = plan.fresh.scrubbed.classes.level;
+    has_messages && !refused && plan.model.model.on_exhausted_data_classes.contains(&level)
 }
 
 async fn stale_answer(engine: &Engine, plan: &Plan, reason: &str) -> Option<LocalAnswer> {

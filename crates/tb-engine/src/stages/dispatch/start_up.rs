@@ -84,6 +84,7 @@ impl StartUp {
                 ended.map_err(|error| self.told(error, settlement))?;
                 return Ok(self.opened(true));
             };
+            settlement.note_answer(&piece);
             self.heard = clock::now();
             self.begun.get_or_insert(self.heard);
             self.bytes = self.bytes.saturating_add(piece.len());

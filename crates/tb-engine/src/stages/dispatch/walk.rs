@@ -24,7 +24,7 @@ use crate::runtime::{RunningModel, RunningTarget};
 use crate::settlement::Settlement;
 use crate::settlement::row::Step;
 use crate::stages::deliver::ProviderAnswer;
-use crate::stages::route::{Descent, Plan, PlannedTarget};
+use crate::stages::route::{Descent, Lack, Plan, PlannedTarget};
 use crate::stream::Binder;
 
 /// So many times the usual time is much longer than a target needs.
@@ -45,6 +45,8 @@ pub(super) struct Walk<'a> {
     forbade: Vec<Arc<ProviderKeys>>,
     /// The first request that a dialect could not express.
     inexpressible: Option<EncodeError>,
+    /// What the provider lacked that came nearest to receiving the request.
+    uncleared: Option<Lack>,
     /// The rung of the last attempt.
     rung: usize,
     /// How long was waited since then.
@@ -68,6 +70,7 @@ impl<'a> Walk<'a> {
             blamed: Vec::new(),
             forbade: Vec::new(),
             inexpressible: None,
+            uncleared: None,
             rung: 0,
             waited_ms: 0,
         }
@@ -105,14 +108,24 @@ impl<'a> Walk<'a> {
     /// cannot be asked after all, so that something else comes next.
     pub(super) fn enter(&mut self, step: Try) -> Option<Entered> {
         let Some(planned) = self.plan.target(step.target).cloned() else {
-            self.ladder.cannot_express(step.target);
+            self.ladder.rule_out(step.target, Reason::CannotExpress);
             return None;
+        };
+        // Routing looked at this already, but an agreement may have expired since.
+        let now = self.engine.shared.clock.now();
+        let clearance = match self.plan.clear(self.head.surface, &planned.target, now) {
+            Ok(clearance) => clearance,
+            Err(lack) => {
+                self.ladder.rule_out(step.target, Reason::NotCleared(lack.as_str()));
+                self.uncleared = self.uncleared.max(Some(lack));
+                return None;
+            }
         };
         let wire = match encode(self.head, &self.plan, &planned, step.key) {
             Ok(wire) => wire,
             Err(error) => {
                 self.inexpressible.get_or_insert(error);
-                self.ladder.cannot_express(step.target);
+                self.ladder.rule_out(step.target, Reason::CannotExpress);
                 return None;
             }
         };
@@ -129,7 +142,7 @@ impl<'a> Walk<'a> {
                 if self.blamed.iter().any(|blamed| Arc::ptr_eq(blamed, health)) {
                     passage.excuse();
                 }
-                Some(Entered { asked: Asked { step, planned }, wire, passage })
+                Some(Entered { asked: Asked { step, planned }, wire, clearance, passage })
             }
             Err(barred) => {
                 let reason = match barred {
@@ -348,9 +361,10 @@ impl<'a> Walk<'a> {
             }
             (None, GiveUp::KeysDead) => Refusal::CredentialsExhausted,
             (None, GiveUp::Deadline) => Refusal::Deadline("The deadline of this request passed."),
-            (None, _) => match self.inexpressible.take() {
-                Some(error) => error.into(),
-                None => Refusal::Internal("a plan without targets"),
+            (None, _) => match (self.uncleared, self.inexpressible.take()) {
+                (Some(lack), _) => self.plan.refusal(self.head.surface, lack),
+                (None, Some(error)) => error.into(),
+                (None, None) => Refusal::Internal("a plan without targets"),
             },
         };
         let spent = spent && !refusal.is_callers_fault();
@@ -359,6 +373,10 @@ impl<'a> Walk<'a> {
 
     fn refused_with(&self, refusal: Refusal, spent: bool) -> Refused {
         let retried = self.attempts.len() > 1 || spent;
-        Refused { attempts: self.attempts.header(), retried, ..Refused::from(refusal) }
+        Refused {
+            attempts: self.attempts.header().map(Box::new),
+            retried,
+            ..Refused::from(refusal)
+        }
     }
 }

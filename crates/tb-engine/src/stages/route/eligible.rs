@@ -2,23 +2,30 @@
 
 use std::sync::Arc;
 
-use tb_core::{Abilities, DataClass, Surface};
+use tb_config::ClassRules;
+use tb_core::{Abilities, Classes, DataClass, Surface, Timestamp};
 use tb_providers::dialect;
+use tb_providers::uncovered::{Terms, uncovered};
 
 use crate::ask::{Needs, needs};
+use crate::classes::quoted;
+use crate::clearance::{self, Clearance, clear};
 use crate::estimate;
 use crate::refusal::Refusal;
 use crate::runtime::{RunningModel, RunningTarget};
 use crate::stages::compose::Body;
 use crate::stages::lookup::Fresh;
+use crate::stages::scrub::Scrubbed;
 
 /// What a target lacks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Lack {
     /// Its dialect does not serve the route.
     Route,
-    /// Its provider may not receive the class of the data.
-    DataClass,
+    /// Its provider may not receive data of these classes, and lacks this for it.
+    Clearance(clearance::Lack),
+    /// The terms with its provider do not cover this part of the request.
+    Coverage(&'static str),
     /// It has no function calling.
     Tools,
     /// It cannot follow a JSON Schema.
@@ -34,7 +41,8 @@ impl Lack {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Route => "cannot_express",
-            Self::DataClass => "data_class",
+            Self::Clearance(lack) => lack.as_str(),
+            Self::Coverage(_) => "not_covered",
             Self::Tools => "needs_tools",
             Self::JsonSchema => "needs_json_schema",
             Self::Vision => "needs_vision",
@@ -57,7 +65,8 @@ pub(super) struct Found {
 /// What a request asks of a target.
 pub(super) struct Ask<'a> {
     surface: Surface,
-    class: DataClass,
+    now: Timestamp,
+    fresh: &'a Fresh,
     body: &'a Body,
     input_tokens: u64,
     /// Read when a target is known to lack something.
@@ -66,11 +75,10 @@ pub(super) struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    pub(super) fn new(surface: Surface, fresh: &'a Fresh) -> Self {
-        let class = fresh.scrubbed.data_class;
+    pub(super) fn new(surface: Surface, fresh: &'a Fresh, now: Timestamp) -> Self {
         let composed = &fresh.scrubbed.composed;
         let (body, input_tokens) = (&composed.body, composed.input_tokens);
-        Self { surface, class, body, input_tokens, needs: None, lacking: Vec::new() }
+        Self { surface, now, fresh, body, input_tokens, needs: None, lacking: Vec::new() }
     }
 
     /// Sorts the targets of a model.
@@ -99,8 +107,8 @@ impl<'a> Ask<'a> {
         if !dialect(target.provider.dialect).serves(self.surface) {
             return Some(Lack::Route);
         }
-        if !target.provider.data_classes.contains(&self.class) {
-            return Some(Lack::DataClass);
+        if let Err(lack) = cleared(self.surface, self.fresh, target, self.now) {
+            return Some(lack);
         }
         let Abilities { tools, json_schema, vision, context_tokens } = target.abilities;
         if [tools, json_schema, vision].contains(&Some(false)) {
@@ -121,8 +129,41 @@ impl<'a> Ask<'a> {
     }
 }
 
+/// The proof that a target's provider may receive the request now.
+///
+/// # Errors
+/// What it lacks, or what of the request the terms with it do not cover.
+pub(super) fn cleared(
+    surface: Surface,
+    fresh: &Fresh,
+    target: &RunningTarget,
+    now: Timestamp,
+) -> Result<Clearance, Lack> {
+    let Scrubbed { composed, classes, .. } = &fresh.scrubbed;
+    let rules = &composed.admitted.runtime.snapshot.classes;
+    let provider = &target.provider;
+    let clearance = clear(provider, *classes, rules, now).map_err(Lack::Clearance)?;
+    let handling = &provider.handling;
+    if handling.on_premises {
+        return Ok(clearance);
+    }
+    let terms = Terms {
+        zero_retention: handling.zero_retention,
+        health: classes.level == DataClass::Health,
+    };
+    let body = composed.body.as_call();
+    match uncovered(surface, target.model.as_str(), body, terms) {
+        Some(part) => Err(Lack::Coverage(part)),
+        None => Ok(clearance),
+    }
+}
+
 /// What the client is told when no target may receive the request: what the nearest one lacks.
-pub(super) fn refusal(lack: Lack, surface: Surface, class: DataClass) -> Refusal {
+pub(super) fn refusal(
+    lack: Lack,
+    surface: Surface,
+    (rules, classes): (&ClassRules, Classes),
+) -> Refusal {
     let why = match lack {
         Lack::Route => {
             return Refusal::caller(
@@ -132,9 +173,17 @@ pub(super) fn refusal(lack: Lack, surface: Surface, class: DataClass) -> Refusal
                 format!("This model is not served on the route `{}`.", surface.label()),
             );
         }
-        Lack::DataClass => {
-            format!("No provider of this model may receive data of the class `{}`.", class.as_str())
+        Lack::Clearance(lack) => {
+            let (named, lacks) = (quoted(rules, classes), lack.described());
+            format!(
+                "No provider of this model may receive data of the class {named}; the nearest \
+                 one lacks {lacks}."
+            )
         }
+        Lack::Coverage(part) => format!(
+            "The terms with the providers of this model (zero retention, or an agreement for \
+             health data) do not cover {part}."
+        ),
         Lack::Tools => "This model cannot call tools.".to_owned(),
         Lack::JsonSchema => "This model cannot follow a JSON Schema.".to_owned(),
         Lack::Vision => "This model takes no images.".to_owned(),

@@ -12,7 +12,7 @@ use super::refused::Ended;
 pub(super) fn look(form: &Form, look: &mut Look<'_>) -> Vec<Item> {
     let mut items = Vec::new();
     for part in form.parts() {
-        if look.ended.is_some() {
+        if look.ended.is_some() || look.rules.gone.is_set() {
             break;
         }
         file_names(part, look, &mut items);

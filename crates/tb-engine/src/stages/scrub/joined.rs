@@ -15,9 +15,46 @@ const NEAR_BYTES: usize = 24;
 /// A word over the border that has neither digit nor `@` is worth a look from this length on.
 const LEAST_WORD_BYTES: usize = 20;
 
+/// The texts before the present one: of all, and of those by the same side of a conversation, so
+/// that what the other side says between two texts does not part them.
+#[derive(Default)]
+pub(super) struct Neighbours<'d> {
+    all: Neighbour<'d>,
+    /// Of texts that do not come from outside, and of those that do.
+    sides: [Neighbour<'d>; 2],
+    was_outside: bool,
+}
+
+impl<'d> Neighbours<'d> {
+    /// The borders with the texts before, where there may be a value over them.
+    pub(super) fn borders(
+        &self,
+        (path, is_outside): (&[Step<'d>], bool),
+        text: &str,
+    ) -> [Option<Border>; 2] {
+        let all = self.all.border(path, text);
+        let [ours, outside] = &self.sides;
+        let side = if is_outside { outside } else { ours };
+        // Where the same side spoke before, both are one.
+        let is_other = self.was_outside != is_outside;
+        [all, is_other.then(|| side.border(path, text)).flatten()]
+    }
+
+    /// The present text is the next one's neighbour.
+    pub(super) fn set(&mut self, (path, is_outside): (&[Step<'d>], bool), text: &str, item: usize) {
+        self.all.set(path, text, item);
+        if !matches!(path, [Step::Key(turns), Step::Index(_), ..] if is_of_turns(turns)) {
+            return;
+        }
+        let [ours, outside] = &mut self.sides;
+        if is_outside { outside } else { ours }.set(path, text, item);
+        self.was_outside = is_outside;
+    }
+}
+
 /// The texts before the present one, as far as a value may reach.
 #[derive(Default)]
-pub(super) struct Neighbour<'d> {
+struct Neighbour<'d> {
     path: Vec<Step<'d>>,
     tail: String,
     /// What the tail is made of, in order.
@@ -45,8 +82,7 @@ pub(super) struct Border {
 }
 
 impl<'d> Neighbour<'d> {
-    /// The border with the texts before, where there may be a value over it.
-    pub(super) fn border(&self, path: &[Step<'d>], text: &str) -> Option<Border> {
+    fn border(&self, path: &[Step<'d>], text: &str) -> Option<Border> {
         if !self.is_set || !are_neighbours(&self.path, path) {
             return None;
         }
@@ -59,12 +95,12 @@ impl<'d> Neighbour<'d> {
     }
 
     /// The present text is the next one's neighbour; what came before a short one is too.
-    pub(super) fn set(&mut self, path: &[Step<'d>], text: &str, item: usize) {
+    fn set(&mut self, path: &[Step<'d>], text: &str, item: usize) {
         if !self.is_set || !are_neighbours(&self.path, path) {
             self.tail.clear();
             self.pieces.clear();
         }
-        self.is_set = path.iter().any(|step| matches!(step, Step::Index(_)));
+        self.is_set = true;
         if self.is_set {
             self.path.clear();
             self.path.extend_from_slice(path);
@@ -121,17 +157,45 @@ impl Border {
     }
 }
 
-/// Whether two texts lie in neighbouring elements of one array: the ways to them have the same
-/// keys, and the first numbers that differ follow each other.
+/// Whether two texts lie in elements of one array that follow each other, with nothing but words
+/// and attachments between them, or in members whose keys count on. Messages are neighbours
+/// whatever their parts.
 fn are_neighbours(one: &[Step<'_>], other: &[Step<'_>]) -> bool {
-    let mut pairs = one.iter().zip(other).skip_while(|(one, other)| one == other);
-    let Some((Step::Index(first), Step::Index(second))) = pairs.next() else { return false };
+    let same = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    let rests = (one.get(same..).unwrap_or_default(), other.get(same..).unwrap_or_default());
+    let (rest, others) = match rests {
+        ([Step::Index(first), rest @ ..], [Step::Index(second), others @ ..]) if first < second => {
+            (rest, others)
+        }
+        ([Step::Key(first)], [Step::Key(second)]) => return is_serial(first, second),
+        _ => return false,
+    };
+    let is_turn = matches!(one, [Step::Key(turns), Step::Index(_), ..]
+        if same == 1 && is_of_turns(turns));
+    if is_turn && rest.first() == others.first() {
+        return true;
+    }
     let same_sort = |(one, other): (&Step<'_>, &Step<'_>)| match (one, other) {
         (Step::Key(one), Step::Key(other)) => one == other,
         (Step::Index(_), Step::Index(_)) => true,
         _ => false,
     };
-    *second == first + 1 && one.len() == other.len() && pairs.all(same_sort)
+    rest.len() == others.len() && rest.iter().zip(others).all(same_sort)
+}
+
+/// The members with the turns of a conversation.
+fn is_of_turns(key: &str) -> bool {
+    matches!(key, "messages" | "input")
+}
+
+/// Keys that differ in their last sign only, or in the number at their end: `a` and `b`, `part1`
+/// and `part2`.
+fn is_serial(one: &str, other: &str) -> bool {
+    let stem = |key: &str| {
+        let digits = key.trim_end_matches(|symbol: char| symbol.is_ascii_digit()).len();
+        digits.min(key.char_indices().next_back().map_or(0, |(at, _)| at))
+    };
+    one != other && one.get(..stem(one)) == other.get(..stem(other))
 }
 
 /// Whether a value may lie over the border: groups of digits on both sides, or a word that goes
@@ -204,7 +268,8 @@ mod tests {
     fn parts_of_one_array_are_neighbours() {
         let parts = |n| path(&["messages", "0", "content", n, "text"]);
         assert!(are_neighbours(&parts("0"), &parts("1")));
-        assert!(!are_neighbours(&parts("0"), &parts("2")));
+        assert!(are_neighbours(&parts("0"), &parts("2")));
+        assert!(!are_neighbours(&parts("2"), &parts("0")));
         assert!(!are_neighbours(&parts("1"), &parts("1")));
         assert!(are_neighbours(
             &path(&["messages", "0", "content"]),
@@ -213,6 +278,17 @@ mod tests {
         let next = path(&["messages", "1", "content", "0", "text"]);
         assert!(are_neighbours(&parts("1"), &next));
         assert!(!are_neighbours(&path(&["instructions"]), &path(&["input"])));
+    }
+
+    #[test]
+    fn members_whose_keys_count_on_are_neighbours() {
+        for (one, other) in [("a", "b"), ("card1", "card2"), ("part_9", "part_10")] {
+            assert!(are_neighbours(&path(&["x", one]), &path(&["x", other])), "{one} {other}");
+        }
+        for (one, other) in [("zip", "phone"), ("a", "a"), ("card", "cart2")] {
+            assert!(!are_neighbours(&path(&["x", one]), &path(&["x", other])), "{one} {other}");
+        }
+        assert!(!are_neighbours(&path(&["x", "a"]), &path(&["y", "b"])));
     }
 
     #[test]

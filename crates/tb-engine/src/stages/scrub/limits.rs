@@ -1,7 +1,7 @@
 //! How much one request may send.
 
 use tb_api::json::{Document, Kind, Leaf, LeafKind, Step};
-use tb_config::Limits;
+use tb_config::TextLimits;
 use tb_core::Surface;
 
 use super::refused::Ended;
@@ -15,7 +15,7 @@ use crate::stages::compose::Body;
 /// # Errors
 /// When one of them is passed.
 pub(super) fn check(
-    limits: Limits,
+    limits: TextLimits,
     surface: Surface,
     body: &Body,
     input_tokens: u64,

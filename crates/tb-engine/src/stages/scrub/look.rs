@@ -4,33 +4,27 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use ring::hmac;
-use tb_api::json::{Document, Leaf, LeafKind, Step};
+use tb_api::json::Document;
 use tb_config::{OnTrouble, Reaction};
-use tb_core::Surface;
 use tb_guard::{Action, Finding, Scan};
 
 use super::Rules;
 use super::attached::{self, Payload};
-use super::item::{Holds, Item, Tree, Writing};
-use super::joined::{Neighbour, split};
-use super::place::{Ground, Hiding, Place, is_known_key, is_word_of_api, shown};
+use super::item::{Holds, Item, Tree};
+use super::place::{Ground, Hiding, Place};
 use super::refused::Ended;
 use super::speakers::Speakers;
 use super::tally::{Tallies, list_of};
 
 /// A string that is JSON is looked into, and a string in there too; further below it is text.
 const MAX_NESTING: u8 = 2;
-/// Digits of the shortest number that is looked at wherever it stands: telephone numbers.
-const LEAST_DIGITS: usize = 7;
-/// The same where a key says what it is: the check digits of a card.
-const LEAST_KEYED_DIGITS: usize = 3;
 /// The shortest text that can try to command a model, in bytes.
 const LEAST_COMMAND_BYTES: usize = 12;
 
 /// What was seen so far.
 pub(super) struct Look<'r> {
-    rules: &'r Rules,
-    speakers: Speakers,
+    pub(super) rules: &'r Rules,
+    pub(super) speakers: Speakers,
     pub(super) tallies: Tallies,
     /// The vault's tag, made of the first value that gets a placeholder.
     pub(super) tag: Option<u64>,
@@ -39,17 +33,7 @@ pub(super) struct Look<'r> {
     /// The request ends here.
     pub(super) ended: Option<Ended>,
     is_blocked: bool,
-    attachments: u64,
-}
-
-/// One document under way.
-struct Walk<'d> {
-    ground: Ground,
-    nesting: u8,
-    /// The whole of it comes from outside; `None`: the path tells.
-    is_outside: Option<bool>,
-    items: Vec<Item>,
-    neighbour: Neighbour<'d>,
+    pub(super) attachments: u64,
 }
 
 /// How a text is to be looked at.
@@ -90,6 +74,9 @@ impl<'r> Look<'r> {
         if let Some(ended) = self.ended.take() {
             return Err(ended);
         }
+        if self.rules.gone.is_set() {
+            return Err(Ended::failed());
+        }
         if policy.enabled && self.attachments > 0 && policy.attachments == OnTrouble::Block {
             return Err(Ended::attachment());
         }
@@ -107,59 +94,6 @@ impl<'r> Look<'r> {
             return Err(Ended::injection());
         }
         Ok(())
-    }
-
-    fn document(
-        &mut self,
-        document: &Document,
-        ground: Ground,
-        nesting: u8,
-        is_outside: Option<bool>,
-    ) -> Vec<Item> {
-        let (items, neighbour) = (Vec::new(), Neighbour::default());
-        let mut walk = Walk { ground, nesting, is_outside, items, neighbour };
-        document.leaves(|leaf| {
-            if self.ended.is_some() {
-                return;
-            }
-            match leaf.kind {
-                LeafKind::String => self.string(leaf, &mut walk),
-                LeafKind::Number => self.number(leaf, &mut walk),
-                LeafKind::Key => self.key(leaf, &mut walk),
-            }
-        });
-        walk.items
-    }
-
-    fn string<'d>(&mut self, leaf: &Leaf<'_, 'd>, walk: &mut Walk<'d>) {
-        let place = Place::of(leaf.path, walk.ground);
-        if place == Place::Model {
-            self.model(&leaf.text);
-            return;
-        }
-        if matches!(place, Place::Exact | Place::Name | Place::Setting)
-            && is_word_of_api(&leaf.text)
-        {
-            return;
-        }
-        let is_outside = walk.is_outside.unwrap_or_else(|| self.speakers.is_outside(leaf.path));
-        let is_attachment = walk.ground == Ground::Api && attached::is_place(leaf.path);
-        if is_attachment && attached::is_reference(leaf.path, &leaf.text) {
-            self.attachments += 1;
-        }
-        let manner = Manner { place, nesting: walk.nesting, is_outside, is_attachment };
-        let way = || shown(leaf.path, walk.ground);
-        let Some((holds, text)) = self.text(&leaf.text, manner, &way) else { return };
-        let writing = Writing::Json(LeafKind::String);
-        let hashes = place.hiding() == Hiding::Hash;
-        let item = Item { hashes, ..Item::new(leaf.range.clone(), writing, holds) };
-        walk.items.push(item);
-        // Words and ids between two texts do not part them.
-        if let Some(text) = text
-            && place == Place::Text
-        {
-            self.join(leaf.path, &text, walk);
-        }
     }
 
     /// Looks at a text; gives what is in it and, where it is plain, the text itself, stripped.
@@ -216,7 +150,7 @@ impl<'r> Look<'r> {
     }
 
     /// The text without what is stripped, and whether that is less; nothing when it is refused.
-    fn cleaned<'t>(
+    pub(super) fn cleaned<'t>(
         &mut self,
         text: &'t str,
         way: &dyn Fn() -> String,
@@ -267,7 +201,7 @@ impl<'r> Look<'r> {
     }
 
     /// Counts what was found with what is done, and keeps what is to be hidden.
-    fn judged(&mut self, text: &str, scan: Scan, hiding: Hiding) -> Vec<Finding> {
+    pub(super) fn judged(&mut self, text: &str, scan: Scan, hiding: Hiding) -> Vec<Finding> {
         let rules = self.rules;
         self.tallies.opaque += u64::from(scan.is_opaque);
         let mut findings = scan.findings;
@@ -287,78 +221,6 @@ impl<'r> Look<'r> {
         });
         self.changes |= !findings.is_empty();
         findings
-    }
-
-    /// Looks for values that go on from the text before; the present one is the last item.
-    fn join<'d>(&mut self, path: &[Step<'d>], text: &str, walk: &mut Walk<'d>) {
-        if self.rules.policy.enabled
-            && let Some(border) = walk.neighbour.border(path, text)
-        {
-            let mut scan = self.rules.structured(&border.text);
-            scan.is_opaque = false;
-            scan.findings.retain(|one| border.is_new(one, text, &walk.items));
-            let found = self.judged(&border.text, scan, Hiding::Placeholder);
-            split(&border, &found, &mut walk.items);
-        }
-        walk.neighbour.set(path, text, walk.items.len().saturating_sub(1));
-    }
-
-    fn number<'d>(&mut self, leaf: &Leaf<'_, 'd>, walk: &mut Walk<'d>) {
-        if !self.rules.policy.enabled {
-            return;
-        }
-        self.count_tokens(leaf.path);
-        let digits = leaf.text.bytes().filter(u8::is_ascii_digit).count();
-        if digits < LEAST_KEYED_DIGITS {
-            return;
-        }
-        let plain = plain_digits(&leaf.text);
-        let text = plain.as_deref().unwrap_or(&leaf.text);
-        let mut scan = match Place::of(leaf.path, walk.ground) {
-            Place::Keyed(key) => self.rules.keyed(key, text),
-            _ if digits >= LEAST_DIGITS => self.rules.structured(text),
-            _ => return,
-        };
-        if plain.is_some() {
-            // What is found in another writing of the number is all of it.
-            scan.findings.truncate(1);
-            for one in &mut scan.findings {
-                (one.start, one.end, one.is_encoded) = (0, leaf.text.len(), true);
-            }
-        }
-        let findings = self.judged(&leaf.text, scan, Hiding::Placeholder);
-        if !findings.is_empty() {
-            let writing = Writing::Json(LeafKind::Number);
-            let holds = Holds::Text { findings, is_cleaned: false };
-            walk.items.push(Item::new(leaf.range.clone(), writing, holds));
-        }
-    }
-
-    /// Numbers in the place of texts are tokens: words that the guard cannot read.
-    fn count_tokens(&mut self, path: &[Step<'_>]) {
-        let takes_tokens = matches!(self.rules.surface, Surface::Embeddings | Surface::Completions);
-        if takes_tokens
-            && let [Step::Key(key), Step::Index(_), ..] = path
-            && (key == "input" || key == "prompt")
-        {
-            self.attachments += 1;
-        }
-    }
-
-    fn key<'d>(&mut self, leaf: &Leaf<'_, 'd>, walk: &mut Walk<'d>) {
-        if is_known_key(leaf.path, walk.ground) {
-            return;
-        }
-        let (text, way) = (leaf.text.as_ref(), || shown(leaf.path, walk.ground));
-        let Some((cleaned, is_cleaned)) = self.cleaned(text, &way) else { return };
-        let (place, nesting) = (Place::Name, walk.nesting);
-        let manner = Manner { place, nesting, is_outside: false, is_attachment: false };
-        let findings = self.found(&cleaned, manner);
-        if is_cleaned || !findings.is_empty() {
-            let writing = Writing::Json(LeafKind::Key);
-            let holds = Holds::Text { findings, is_cleaned };
-            walk.items.push(Item::new(leaf.range.clone(), writing, holds));
-        }
     }
 
     /// The name of a model cannot be changed. One that the configuration knows holds nothing.
@@ -383,7 +245,8 @@ impl<'r> Look<'r> {
     }
 }
 
-/// The tag of a vault: the same for the same first value after the same stored response, and unguessable without the key.
+/// The tag of a vault: the same for the same first value after the same stored response, and
+/// unguessable without the key.
 fn tag(rules: &Rules, kind: &str, value: &str) -> u64 {
     let key = hmac::Key::new(hmac::HMAC_SHA256, &rules.key);
     let memory = rules.goes_on_from.as_deref().unwrap_or_default();
@@ -393,39 +256,4 @@ fn tag(rules: &Rules, kind: &str, value: &str) -> u64 {
     }
     let signed = context.sign();
     signed.as_ref().first_chunk().map_or(0, |bytes| u64::from_be_bytes(*bytes))
-}
-
-/// A number without exponent and fraction: the digits that it means before the point. Nothing
-/// where it is written so already, or has more digits than any identifier.
-fn plain_digits(number: &str) -> Option<String> {
-    const MOST_DIGITS: usize = 64;
-    let (mantissa, exponent) = match number.split_once(['e', 'E']) {
-        Some((mantissa, exponent)) => (mantissa, exponent.parse::<i64>().ok()?),
-        None => (number, 0),
-    };
-    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
-    let whole = whole.trim_start_matches('-');
-    if fraction.is_empty() && exponent == 0 {
-        return None;
-    }
-    let point = i64::try_from(whole.len()).ok()?.checked_add(exponent)?;
-    let length = usize::try_from(point).ok().filter(|length| *length <= MOST_DIGITS)?;
-    let digits: String =
-        whole.chars().chain(fraction.chars()).chain(std::iter::repeat('0')).take(length).collect();
-    Some(digits.trim_start_matches('0').to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::plain_digits;
-
-    #[test]
-    fn every_writing_of_a_number_gives_its_digits() {
-        for number in ["4.1e2", "410.0", "-4.1E+2", "0.41e3", "4100e-1", "410.00"] {
-            assert_eq!(plain_digits(number).as_deref(), Some("410"), "{number}");
-        }
-        for number in ["410", "-410", "4.1e99999", "4.1e-9", "1e9223372036854775807"] {
-            assert_eq!(plain_digits(number), None, "{number}");
-        }
-    }
 }

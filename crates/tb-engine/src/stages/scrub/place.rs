@@ -1,8 +1,14 @@
 //! What a text is for, told by the way to it: the API's own text, a word or id of the API, or
 //! something of the caller's whose key says what it is.
 
+mod words;
+
 use tb_api::json::Step;
 use tb_guard::Action;
+
+pub(super) use self::words::{is_common_key, is_word_of_api};
+use self::words::{is_of_names, is_of_schema, is_of_settings, is_of_text, is_prose};
+use super::context::{is_description, is_generic, is_of_secrets, is_telling};
 
 /// What the members of an object are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,12 +75,25 @@ impl<'p> Place<'p> {
 
     /// The place at the end of a path that begins on `ground`.
     pub(super) fn of(path: &'p [Step<'_>], ground: Ground) -> Self {
+        Self::below(path, ground, name_above)
+    }
+
+    /// The place, where `name_above` says what the value of a key of the caller's is.
+    fn below(
+        path: &'p [Step<'_>],
+        ground: Ground,
+        name_above: impl FnOnce(&str, [Option<&'p str>; 2], Ground) -> Option<&'p str>,
+    ) -> Self {
         let mut ground = ground;
         let mut last: Option<(usize, &str)> = None;
+        // The two nearest keys of the caller's above the last one.
+        let mut outer: [Option<&str>; 2] = [None; 2];
         for (depth, step) in path.iter().enumerate() {
             if let Step::Key(key) = step {
-                if let Some((depth, outer)) = last {
-                    ground = below(outer, depth, ground);
+                if let Some((depth, above)) = last {
+                    ground = below(above, depth, ground);
+                    let is_callers = ground != Ground::Api;
+                    outer = [is_callers.then_some(above), outer[0]];
                 }
                 last = Some((depth, key.as_ref()));
             }
@@ -92,8 +111,12 @@ impl<'p> Place<'p> {
             },
             Ground::Schema if is_of_schema(key) => Place::Name,
             Ground::Free if is_user_id(path) => Place::Who,
-            Ground::Schema | Ground::Free if is_prose(key) => Place::Text,
-            Ground::Schema | Ground::Free => Place::Keyed(key),
+            Ground::Schema | Ground::Free => match name_above(key, outer, ground) {
+                Some(name) => Place::Keyed(name),
+                None if is_prose(key) => Place::Text,
+                None if matches!(path.last(), Some(Step::Index(_))) => Place::Keyed(singular(key)),
+                None => Place::Keyed(key),
+            },
         }
     }
 
@@ -111,11 +134,32 @@ impl<'p> Place<'p> {
     }
 }
 
+/// The nearest key above that says what the value is, where its own key does not.
+fn name_above<'p>(key: &str, outer: [Option<&'p str>; 2], ground: Ground) -> Option<&'p str> {
+    let mut outer = outer.into_iter().flatten();
+    if let Some(name) = outer.clone().find(|name| is_of_secrets(name)) {
+        // A schema describes its properties with many words.
+        let is_value = ground != Ground::Schema && !is_telling(key) && !is_description(key);
+        if is_value || is_generic(key) {
+            return Some(singular(name));
+        }
+    }
+    if is_generic(key) { outer.find(|name| is_telling(name)).map(singular) } else { None }
+}
+
+/// The name of one of many secrets.
+fn singular(name: &str) -> &str {
+    match name.strip_suffix(['s', 'S']) {
+        Some(one) if !one.ends_with(['s', 'S']) && is_telling(one) => one,
+        _ => name,
+    }
+}
+
 /// Whether the key at the end of this path is a word of the API, or one like it.
 pub(super) fn is_known_key(path: &[Step<'_>], ground: Ground) -> bool {
     const OPEN: [&str; 6] =
         ["metadata", "arguments", "parameters", "input_schema", "schema", "variables"];
-    match Place::of(path, ground) {
+    match Place::below(path, ground, |_, _, _| None) {
         Place::Model | Place::Exact | Place::Name | Place::Who | Place::Setting | Place::Text => {
             true
         }
@@ -156,58 +200,6 @@ fn meaning(key: &str) -> Meaning {
     }
 }
 
-/// Keys of the API that hold text, or something with text in it.
-#[rustfmt::skip]
-fn is_of_text(key: &str) -> bool {
-    matches!(
-        key,
-        "allowed_tools" | "annotations" | "arguments" | "audio" | "cache_control" | "citations"
-        | "code" | "content" | "context" | "context_management" | "custom" | "data"
-        | "definition" | "delta" | "description" | "file" | "file_data" | "file_url"
-        | "filename" | "function" | "function_call" | "functions" | "grammar" | "image"
-        | "image_url" | "input" | "input_audio" | "instructions" | "json_schema" | "logit_bias"
-        | "mask" | "messages" | "output" | "output_config" | "outputs" | "prediction"
-        | "prompt" | "prompt_cache_key" | "queries" | "query" | "reasoning"
-        | "reasoning_content" | "refusal" | "response_format" | "results" | "safety_identifier"
-        | "source" | "stop" | "stop_sequences" | "stream_options" | "suffix" | "summary"
-        | "system" | "text" | "thinking" | "title" | "tool_calls" | "tool_choice" | "tools"
-        | "url" | "user"
-    )
-}
-
-/// Keys of the API that hold a setting: a number or one of a few words.
-#[rustfmt::skip]
-fn is_of_settings(key: &str) -> bool {
-    matches!(
-        key,
-        "allowed_callers" | "background" | "best_of" | "budget_tokens" | "chunking_strategy"
-        | "dimensions" | "disable_parallel_tool_use" | "echo" | "effort" | "encoding_format"
-        | "environment" | "finish_reason" | "frequency_penalty" | "include"
-        | "include_obfuscation" | "include_usage" | "index" | "input_fidelity" | "language"
-        | "logprobs" | "max_completion_tokens" | "max_output_tokens" | "max_tokens"
-        | "max_tool_calls" | "modalities" | "mode" | "moderation" | "n" | "output_compression"
-        | "output_format" | "parallel_tool_calls" | "partial_images" | "phase"
-        | "presence_penalty" | "prompt_cache_retention" | "quality" | "ranker"
-        | "reasoning_effort" | "search_context_size" | "seed" | "service_tier" | "size"
-        | "speed" | "stop_reason" | "store" | "stream" | "stream_format" | "strict" | "style"
-        | "syntax" | "temperature" | "timestamp_granularities" | "top_k" | "top_logprobs"
-        | "top_p" | "truncation" | "ttl" | "verbosity" | "version" | "voice"
-        | "web_search_options"
-    )
-}
-
-/// Keys of the API that hold the id, name or type of something.
-#[rustfmt::skip]
-fn is_of_names(key: &str) -> bool {
-    matches!(
-        key,
-        "call_id" | "connector_id" | "container" | "container_id" | "detail"
-        | "encrypted_content" | "file_id" | "format" | "id" | "item_id" | "media_type"
-        | "model" | "name" | "object" | "previous_response_id" | "response_id" | "role"
-        | "server_label" | "signature" | "status" | "tool_call_id" | "tool_use_id" | "type"
-    )
-}
-
 /// Members of a request that say who is behind it.
 fn is_of_who(key: &str) -> bool {
     matches!(key, "user" | "safety_identifier" | "prompt_cache_key")
@@ -225,82 +217,6 @@ fn is_kept(path: &[Step<'_>], key: &str) -> bool {
         "name" => !matches!(path, [Step::Key(turns), Step::Index(_), _] if turns == "messages"),
         _ => matches!(key, "signature" | "encrypted_content"),
     }
-}
-
-/// The keywords of a schema whose values name types and properties.
-fn is_of_schema(key: &str) -> bool {
-    matches!(key, "type" | "format" | "required" | "$ref" | "$schema" | "$id" | "pattern")
-}
-
-/// Keys of the caller's that say no more than that a text follows.
-fn is_prose(key: &str) -> bool {
-    matches!(
-        key,
-        "content"
-            | "text"
-            | "input"
-            | "prompt"
-            | "instructions"
-            | "arguments"
-            | "output"
-            | "description"
-            | "query"
-            | "message"
-            | "body"
-            | "title"
-            | "comment"
-            | "summary"
-    )
-}
-
-/// Words of the API that stand in such places again and again: they are no text of anybody.
-pub(super) fn is_word_of_api(text: &str) -> bool {
-    matches!(
-        text,
-        "user"
-            | "assistant"
-            | "system"
-            | "developer"
-            | "tool"
-            | "function"
-            | "message"
-            | "text"
-            | "input_text"
-            | "output_text"
-            | "image_url"
-            | "input_image"
-            | "input_audio"
-            | "input_file"
-            | "image"
-            | "file"
-            | "document"
-            | "tool_use"
-            | "tool_result"
-            | "function_call"
-            | "function_call_output"
-            | "thinking"
-            | "reasoning"
-            | "object"
-            | "string"
-            | "number"
-            | "integer"
-            | "boolean"
-            | "array"
-            | "null"
-            | "json_object"
-            | "json_schema"
-            | "auto"
-            | "none"
-            | "required"
-            | "any"
-            | "float"
-            | "base64"
-            | "low"
-            | "medium"
-            | "high"
-            | "ephemeral"
-            | "completed"
-    )
 }
 
 /// The way to a leaf as it is told to callers: `messages[0].content`. Keys of the caller's may be
@@ -328,55 +244,4 @@ pub(super) fn shown(path: &[Step<'_>], ground: Ground) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::borrow::Cow;
-
-    use super::*;
-
-    fn path(text: &str) -> Vec<Step<'_>> {
-        let step = |part: &str| part.parse().map(Step::Index).ok();
-        text.split('.').map(|part| step(part).unwrap_or(Step::Key(Cow::Borrowed(part)))).collect()
-    }
-
-    #[test]
-    fn tells_text_from_words_and_from_values_of_the_callers() {
-        for (way, expected) in [
-            ("model", Place::Model),
-            ("messages.0.content", Place::Text),
-            ("messages.0.content.1.text", Place::Text),
-            ("messages.0.role", Place::Exact),
-            ("reasoning.effort", Place::Setting),
-            ("messages.0.tool_calls.0.function.arguments", Place::Text),
-            ("messages.0.tool_calls.0.function.name", Place::Name),
-            ("messages.0.name", Place::Exact),
-            ("messages.0.tool_call_id", Place::Exact),
-            ("user", Place::Who),
-            ("metadata.user_id", Place::Who),
-            ("x.metadata.user_id", Place::Keyed("user_id")),
-            ("messages.0.content.0.input.name", Place::Keyed("name")),
-            ("messages.0.content.0.input.list.0.type", Place::Keyed("type")),
-            ("input.0.content", Place::Text),
-            ("input.0.name", Place::Name),
-            ("metadata.password", Place::Keyed("password")),
-            ("metadata.model", Place::Keyed("model")),
-            ("tools.0.function.parameters.properties.ssn.description", Place::Text),
-            ("tools.0.function.parameters.properties.ssn.type", Place::Name),
-            ("tools.0.function.parameters.properties.ssn.default", Place::Keyed("default")),
-            ("prompt.variables.name", Place::Keyed("name")),
-            ("unknown", Place::Keyed("unknown")),
-            ("unknown.name", Place::Keyed("name")),
-            ("stop.0", Place::Text),
-        ] {
-            assert_eq!(Place::of(&path(way), Ground::Api), expected, "{way}");
-        }
-        assert_eq!(Place::of(&path("0.name"), Ground::Free), Place::Keyed("name"));
-        assert_eq!(Place::of(&path("0.text"), Ground::Free), Place::Text);
-    }
-
-    #[test]
-    fn paths_that_are_told_hold_no_key_of_the_callers() {
-        let shown = |way| shown(&path(way), Ground::Api);
-        assert_eq!(shown("messages.0.content.1.text"), "messages[0].content[1].text");
-        assert_eq!(shown("metadata.jo@example"), "*.*");
-    }
-}
+mod tests;

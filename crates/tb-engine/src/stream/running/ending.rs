@@ -107,7 +107,7 @@ impl Running {
         let reason = match refusal {
             Refusal::Policy { .. } => EndReason::Guard,
             Refusal::Deadline(_) => EndReason::Timeout,
-            Refusal::Stopping => EndReason::Limit,
+            Refusal::Stopping | Refusal::LimitReached(_) => EndReason::Limit,
             _ => EndReason::UpstreamError,
         };
         let outcome = refusal.error_type();

@@ -50,6 +50,7 @@ impl Running {
         let mut read = 0usize;
         while let Some(Ok(bytes)) = self.upstream.data().await {
             read = read.saturating_add(bytes.len());
+            self.settlement.note_answer(&bytes);
             let failed = self.decoder.push(&bytes, &mut self.progress.events).is_err();
             self.progress.events.clear();
             let facts = self.decoder.facts();
