@@ -2,7 +2,7 @@
 //!
 //! `test` is what CI runs and what a contributor runs before a commit: every check that the
 //! project has, one after another. `tidy` holds the house rules that no compiler knows.
-//! `prices` derives the built-in price table. `bench` measures the gateway beside a plain
+//! `prices` derives the built-in tables of prices and versions. `bench` measures the gateway beside a plain
 //! proxy on one machine. `chaos` sends requests into a scripted outage. `guard-report` measures
 //! what the guard finds and how fast, `train-names` makes the weights of its tagger.
 //!
@@ -18,6 +18,7 @@ mod programs;
 mod test;
 mod tidy;
 mod train;
+mod versions;
 mod workspace;
 
 use std::path::PathBuf;
@@ -39,7 +40,7 @@ enum Chore {
     Test(test::TestArguments),
     /// Check the house rules.
     Tidy,
-    /// Derive crates/tb-core/data/prices.json from a list of models.
+    /// Derive prices.json and versions.json of crates/tb-core/data from a list of models.
     Prices {
         /// The list: dollars per million tokens.
         models: PathBuf,

@@ -1,4 +1,4 @@
-//! `cargo xtask prices`: the built-in price table out of a list of models.
+//! `cargo xtask prices`: the built-in tables of prices and versions out of a list of models.
 //!
 //! The list has dollars per million tokens as JSON numbers; the table has integer micro-dollars
 //! per million tokens. The digits are moved as text, never through a float. A model is left out
@@ -12,6 +12,7 @@ use anyhow::{Context, bail, ensure};
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
+use crate::versions;
 use crate::workspace::Workspace;
 
 /// The list of models.
@@ -84,14 +85,18 @@ struct Tier {
     output: u64,
 }
 
-/// Writes the table of the workspace; there is nothing that could be broken, so always true.
+/// Writes the tables of the workspace; there is nothing that could be broken, so always true.
 pub(crate) fn run(models: &Path) -> anyhow::Result<bool> {
     let text =
         fs::read_to_string(models).with_context(|| format!("cannot read {}", models.display()))?;
-    let table = table(&text)?;
-    let path = Workspace::load()?.root.join("crates/tb-core/data/prices.json");
-    fs::write(&path, table).with_context(|| format!("cannot write {}", path.display()))?;
-    println!("wrote {}", path.display());
+    let folder = Workspace::load()?.root.join("crates/tb-core/data");
+    for (name, table) in
+        [("prices.json", table(&text)?), ("versions.json", versions::table(&text)?)]
+    {
+        let path = folder.join(name);
+        fs::write(&path, table).with_context(|| format!("cannot write {}", path.display()))?;
+        println!("wrote {}", path.display());
+    }
     Ok(true)
 }
 
@@ -176,7 +181,7 @@ fn entry(model: &Model, input: u64) -> anyhow::Result<Entry> {
 }
 
 /// JSON on one line with a blank after `:` and `,`.
-fn spaced(value: &impl Serialize) -> anyhow::Result<String> {
+pub(crate) fn spaced(value: &impl Serialize) -> anyhow::Result<String> {
     struct Spaced;
     impl serde_json::ser::Formatter for Spaced {
         fn begin_array_value<W: std::io::Write + ?Sized>(

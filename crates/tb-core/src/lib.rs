@@ -34,6 +34,7 @@ pub mod secret;
 pub mod surface;
 pub mod token;
 pub mod usage;
+pub mod versions;
 
 pub use abilities::Abilities;
 pub use acts::{Actor, AdminAct, Role};

@@ -30,8 +30,10 @@ pub mod probe;
 mod scan;
 pub mod settings;
 pub mod simulated;
+mod standing;
 pub mod uncovered;
 
+pub use self::standing::{Standing, standing};
 pub use settings::{BaseUrl, DialectName, Quirks};
 
 /// The body of a call.
