@@ -1,4 +1,3 @@
 //! Whole suites, runs and comparisons.
-#![expect(clippy::unwrap_used, reason = "tests fail by panicking")]
 
 mod results;
