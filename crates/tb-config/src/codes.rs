@@ -108,6 +108,7 @@ codes! {
     BadAccessFile "E0059" Error "A file of `[server.tls]` or `[identity]` cannot be read, or is not what it should be: PEM, or a JSON Web Key Set.";
     ClassNotListed "E0060" Error "The `data_class` of a service is not one of its `data_classes`.";
     UnknownClass "E0061" Error "A list of data classes names one that is neither built in nor in `[data_classes]`.";
+    UnreadableLock "E0062" Error "The lock file of models cannot be read, or is not UTF-8.";
     InlineSecret "W0101" Warning "A secret stands in the file itself. It works, but whoever reads the file has it.";
     ClearText "W0102" Warning "API keys are sent over plain HTTP to another machine.";
     NoProvider "W0103" Warning "No provider is configured, so every call ends in `model_not_found`.";
@@ -118,6 +119,7 @@ codes! {
     NoAgreement "W0108" Warning "Health data may go to providers without an agreement.";
     NoProviderForClass "W0109" Warning "A service lists a class of data that no provider may receive, so its requests of that class end in `no_eligible_provider`.";
     NoCertificates "W0110" Warning "A service lists a SPIFFE workload, but no client certificates are asked for, so nobody can be it.";
+    FloatingModel "W0111" Warning "A target names a model that stands for whatever is newest, or one whose last day is over.";
 }
 
 #[cfg(test)]

@@ -90,6 +90,7 @@ pub(crate) enum Kind {
 mod access;
 mod guard;
 mod models;
+mod pinning;
 mod process;
 mod quotas;
 mod records;
@@ -100,11 +101,13 @@ use self::Default::{Absent, Depends};
 use self::access::{DATA_CLASS, IDENTITY};
 use self::guard::GUARD;
 use self::models::MODEL;
+use self::pinning::PINNING;
 use self::process::{CACHE, ENVIRONMENT, JOURNAL, SERVER, STORAGE, TELEMETRY};
 use self::quotas::ORGANISATION;
 use self::records::{AUDIT, CONTENT_LOG, KEYS, RETENTION};
 use self::routing::{PRICE, PROVIDER, SERVICE};
 
+pub(crate) use self::pinning::LOCK_FILE;
 pub(crate) use self::rules::RULES_FILE;
 
 const fn key(name: &'static str, kind: Kind, default: Default, doc: &'static str) -> Key {
@@ -149,6 +152,12 @@ pub(crate) static ROOT: Table = table(
         ),
         key("providers", Kind::Named(&PROVIDER), Absent, "Where models are served, by name."),
         key("models", Kind::Named(&MODEL), Absent, "What clients may send as `model`, by name."),
+        key(
+            "pinning",
+            Kind::Table(&PINNING),
+            Absent,
+            "Whether names of models that stand for whatever is newest may be called.",
+        ),
         key(
             "services",
             Kind::Named(&SERVICE),

@@ -16,7 +16,6 @@ const fn refused(place: &'static str, key: &'static str) -> Refused {
 /// All of them.
 pub(crate) const REFUSED: &[Refused] = &[
     refused("", "prompts"),
-    refused("", "pinning"),
     refused("", "alerts"),
     refused("telemetry", "otlp_endpoint"),
     refused("services.*", "templates_only"),

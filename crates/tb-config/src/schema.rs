@@ -6,20 +6,20 @@ use std::fmt::Write as _;
 use serde_json::{Map, Value, json};
 
 use crate::codes::Code;
-use crate::keys::{Default, Key, Kind, ROOT, RULES_FILE, Table};
+use crate::keys::{Default, Key, Kind, LOCK_FILE, ROOT, RULES_FILE, Table};
 use crate::reader::variable_name;
 use crate::refused::REFUSED;
 use crate::sections::MAX_WEIGHT;
 
-/// The JSON Schema of `tollbar.toml`, for editors; that of the rules file stands in it as
-/// `#/$defs/rules_file`.
+/// The JSON Schema of `tollbar.toml`, for editors; those of the rules file and the lock file
+/// stand in it as `#/$defs/rules_file` and `#/$defs/lock_file`.
 #[must_use]
 pub fn schema() -> Value {
     let mut schema = table_schema(&ROOT);
     if let Some(object) = schema.as_object_mut() {
         object.insert("$schema".into(), "https://json-schema.org/draft/2020-12/schema".into());
         object.insert("title".into(), "Tollbar configuration".into());
-        object.insert("$defs".into(), json!({ "rules_file": table_schema(&RULES_FILE) }));
+        object.insert("$defs".into(), json!({ "lock_file": table_schema(&LOCK_FILE), "rules_file": table_schema(&RULES_FILE) }));
     }
     schema
 }
@@ -152,6 +152,7 @@ pub fn reference() -> String {
     let mut text = String::from("# Configuration reference\n");
     table_reference(&ROOT, &mut text);
     table_reference(&RULES_FILE, &mut text);
+    table_reference(&LOCK_FILE, &mut text);
     text.push_str("\n## Not in this version\n\nThe contract names these keys; this version refuses them rather than ignore them.\n\n");
     for line in REFUSED {
         let place = if line.place.is_empty() { "top level" } else { line.place };

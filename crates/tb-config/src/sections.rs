@@ -9,7 +9,7 @@ use tb_core::{ModelName, ProviderName, ServiceName};
 use self::classes::Classes;
 use crate::codes::Code;
 use crate::reader::{Place, Section};
-use crate::snapshot::{GuardRules, Model, Provider, ServerSettings, Service, Snapshot};
+use crate::snapshot::{GuardRules, Model, Pinning, Provider, ServerSettings, Service, Snapshot};
 use crate::vendors;
 
 mod classes;
@@ -18,6 +18,7 @@ mod identity;
 mod listeners;
 mod models;
 mod named_file;
+mod pinning;
 mod prices;
 mod providers;
 mod quotas;
@@ -39,6 +40,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
     let log_format = listeners::log_format(&root.always("telemetry"));
     let environment = listeners::environment_name(&root.always("environment"));
     let prices = prices::table(root.named("prices"));
+    let pinning = pinning::pinning(root.always("pinning").as_ref());
 
     let records = records::Records::read(root);
     let organisation = quotas::organisation(root);
@@ -49,6 +51,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
         provider_names: &provider_names,
         providers: &providers,
         classes: &classes,
+        pinning: pinning.as_ref(),
         workloads: workloads::Known {
             issuers: &issuer_names,
             client_certificates: server.as_ref().is_none_or(asks_for_certificates),
@@ -76,6 +79,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
         retention: records.retention?,
         classes: classes.rules,
         issuers,
+        pinning: pinning?,
     })
 }
 
@@ -84,6 +88,8 @@ struct Offered<'a> {
     provider_names: &'a [String],
     providers: &'a BTreeMap<ProviderName, Arc<Provider>>,
     classes: &'a Classes,
+    /// `None` was reported.
+    pinning: Option<&'a Pinning>,
     workloads: workloads::Known<'a>,
 }
 
@@ -97,7 +103,7 @@ struct Callers {
 }
 
 fn callers(root: &Section<'_>, offered: &Offered<'_>) -> Callers {
-    let (model_names, models) = models(root, offered.provider_names, offered.providers);
+    let (model_names, models) = models(root, offered);
     let service_sections = service_sections(root);
     let service_names: Vec<_> = service_sections.iter().map(|(name, _)| name.clone()).collect();
     let guard_names = guard::Names { models: &model_names, services: &service_names };
@@ -143,12 +149,16 @@ fn providers(
 /// The names of all models, and those without a fault.
 fn models(
     root: &Section<'_>,
-    provider_names: &[String],
-    providers: &BTreeMap<ProviderName, Arc<Provider>>,
+    offered: &Offered<'_>,
 ) -> (Vec<String>, BTreeMap<ModelName, Arc<Model>>) {
     let sections = root.named("models");
     let names: Vec<String> = sections.iter().map(|(name, _)| name.clone()).collect();
-    let known = models::Known { provider_names, providers, models: &names };
+    let known = models::Known {
+        provider_names: offered.provider_names,
+        providers: offered.providers,
+        models: &names,
+        pinning: offered.pinning,
+    };
     let model = |(name, section): (String, Section<'_>)| models::model(&name, &section, &known);
     let models = sections
         .into_iter()

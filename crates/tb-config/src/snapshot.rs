@@ -2,6 +2,7 @@
 
 mod accountability;
 mod guard;
+mod pinning;
 mod provider_keys;
 
 use std::collections::{BTreeMap, HashMap};
@@ -28,6 +29,7 @@ pub use self::guard::{
     GuardPolicy, GuardRules, InjectionPolicy, InputLimits, KeywordFilter, Moderation,
     ModerationForm, OnTrouble, Reaction, TextLimits,
 };
+pub use self::pinning::{Locked, OnRetired, PinPolicy, Pinning, TargetVersion};
 
 /// One configuration, applied whole or not at all.
 #[derive(Debug, Clone)]
@@ -75,6 +77,8 @@ pub struct Snapshot {
     pub classes: ClassRules,
     /// `[identity]`
     pub issuers: Vec<TokenIssuer>,
+    /// Which versions of models may be called.
+    pub pinning: Pinning,
 }
 
 /// `[cache]`: the room of the response cache of all models together.
@@ -325,6 +329,8 @@ pub struct Target {
     pub weight: u32,
     /// What it can do: as written, else from the built-in table of models.
     pub abilities: Abilities,
+    /// What is known of the version that it names.
+    pub version: TargetVersion,
 }
 
 /// `[services.NAME]`
@@ -375,13 +381,15 @@ impl Snapshot {
         let (provider, model) = name.split_once('/').filter(|_| self.direct_models)?;
         let provider = self.providers.get(provider)?;
         is_model_name(model).then(|| {
+            let (called, version) = self.pinning.version(provider, model);
             Arc::new(Model {
                 name: name.into(),
                 targets: vec![Target {
                     provider: Arc::clone(provider),
-                    model: model.into(),
+                    abilities: builtin(&provider.vendor, called.as_str()),
+                    model: called,
                     weight: 1,
-                    abilities: builtin(&provider.vendor, model),
+                    version,
                 }],
                 deadline: DIRECT_DEADLINE,
                 first_byte_timeout: DIRECT_PAUSE,

@@ -102,8 +102,7 @@ pub fn snapshot_of(vendor: &str, model: &str) -> Option<&'static str> {
     let next = |name: &str| facts(vendor, name)?.snapshot.as_deref();
     let is_pinned = |name: &&str| {
         // A snapshot that was seen in answers has no entry of its own.
-        facts(vendor, name)
-            .is_none_or(|facts| matches!(facts.pin, Pin::Snapshot | Pin::StableName))
+        facts(vendor, name).is_none_or(|facts| matches!(facts.pin, Pin::Snapshot | Pin::StableName))
     };
     // Four names are more than any chain has; an error of the table must not go round for ever.
     std::iter::successors(next(model), |name| next(name)).take(4).find(is_pinned)

@@ -71,6 +71,8 @@ names! {
     ACCEL_BUFFERING = "x-accel-buffering";
     /// When the key that was used is refused, if that is soon.
     KEY_EXPIRES = "x-tollbar-key-expires";
+    /// What should be known of the version that answered.
+    PIN = "x-tollbar-pin";
     /// A credential, in the second place for it.
     X_API_KEY = "x-api-key";
     /// A credential, in the third place for it.

@@ -30,6 +30,7 @@ mod local;
 mod metrics;
 mod models;
 mod moderation;
+mod pins;
 mod pipeline;
 mod probe;
 mod quota;

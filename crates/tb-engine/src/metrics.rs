@@ -35,6 +35,9 @@ pub struct Metrics {
     pub(crate) streams_ended: Family<Labels, Counter>,
     pub(crate) upstream_attempts: Family<Labels, Counter>,
     pub(crate) fallbacks: Family<Labels, Counter>,
+    pub(crate) pin_violations: Counter,
+    /// By model.
+    pub(crate) served_model_drift: Family<Labels, Counter>,
     pub(crate) degraded: Family<Labels, Counter>,
     pub(crate) cache_requests: Family<Labels, Counter>,
     pub(crate) cache_saved_usd: MoneyCounter,
@@ -86,6 +89,8 @@ impl Metrics {
             streams_ended: Family::default(),
             upstream_attempts: Family::default(),
             fallbacks: Family::default(),
+            pin_violations: Counter::default(),
+            served_model_drift: Family::default(),
             degraded: Family::default(),
             cache_requests: Family::default(),
             cache_saved_usd: MoneyCounter::default(),
@@ -161,7 +166,13 @@ impl Metrics {
         family("guard_signals", "Signals that are no findings", &self.guard_signals);
         family("placeholders", "Placeholders by what became of them", &self.placeholders);
         family("guard_moderation", "Judgements of moderation models", &self.guard_moderation);
+        family("served_model_drift", "Answers of another model", &self.served_model_drift);
         family("dropped", "What was given up for lack of room, by kind", &self.dropped);
+        registry.register(
+            "pin_violations",
+            "Requests for models that are not pinned or are retired, refused or not",
+            self.pin_violations.clone(),
+        );
         let saved = self.cache_saved_usd.clone();
         registry.register("cache_saved_usd", "Dollars that cached answers saved", saved);
         registry.register(

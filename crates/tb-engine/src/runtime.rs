@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use http::HeaderValue;
 use prometheus_client::metrics::histogram::Histogram;
-use tb_config::{Model, Provider, Snapshot, Target};
+use tb_config::{Model, Provider, Snapshot, Target, TargetVersion};
 use tb_core::{Abilities, ModelName, Price, ProviderName, Secret, Surface, Timestamp};
 
 pub(crate) use self::series::{Outcome, Series};
@@ -17,6 +17,7 @@ use crate::clearance::agreement;
 use crate::health::{Health, ProviderKeys, TargetHealth};
 use crate::identity::{Identity, Issuer};
 use crate::metrics::Metrics;
+use crate::pins::RunningPin;
 
 /// The label value for everything that the configuration does not name.
 const OTHER: &str = "other";
@@ -62,6 +63,7 @@ pub(crate) struct RunningTarget {
     pub(crate) model: ModelName,
     pub(crate) weight: u32,
     pub(crate) abilities: Abilities,
+    pub(crate) pin: RunningPin,
     pub(crate) series: Arc<Series>,
     pub(crate) health: Arc<TargetHealth>,
     pub(crate) keys: Arc<ProviderKeys>,
@@ -171,6 +173,12 @@ fn running_model(
 }
 
 fn running_target(target: &Target, snapshot: &Snapshot, shared: Shared) -> RunningTarget {
+    let successor = target.version.successor.as_ref().map(|model| {
+        let (model, version) = snapshot.pinning.version(&target.provider, model.as_str());
+        let version = TargetVersion { successor: None, ..version };
+        let next = Target { model, version, ..target.clone() };
+        Arc::new(running_target(&next, snapshot, shared.clone()))
+    });
     let Shared { series, health, keys } = shared;
     let provider = &target.provider;
     RunningTarget {
@@ -178,6 +186,7 @@ fn running_target(target: &Target, snapshot: &Snapshot, shared: Shared) -> Runni
         model: target.model.clone(),
         weight: target.weight,
         abilities: target.abilities,
+        pin: RunningPin::new(target.version.clone(), successor),
         series,
         health,
         keys,

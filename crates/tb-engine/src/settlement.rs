@@ -4,6 +4,7 @@ mod content;
 mod ending;
 mod hashes;
 mod limits;
+mod pin;
 pub(crate) mod row;
 
 use std::sync::Arc;
@@ -85,6 +86,8 @@ pub(crate) struct Settlement {
     is_turned_away: bool,
     /// For the content log; none where the service keeps none.
     content: Option<Box<Draft>>,
+    /// Another model than the pinned one answered.
+    has_drifted: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +133,7 @@ impl Settlement {
             claim: None,
             is_turned_away: false,
             content: None,
+            has_drifted: false,
         }
     }
 
@@ -209,6 +213,7 @@ impl Settlement {
         }
         self.facts = AnswerFacts::default();
         (self.first_output, self.pieces) = (None, 0);
+        self.count_floating(target);
         self.target = Some(Arc::clone(target));
         passage.begins(self.shared.health.ms(self.attempt_began));
         self.passage = Some(passage);

@@ -25,7 +25,9 @@ pub fn standing(vendor: &str, model: &str) -> Standing {
         Some(Pin::Floating | Pin::Preview) => {
             Standing::Floating { snapshot: snapshot_of(vendor, model).map(str::to_owned) }
         }
-        Some(Pin::Unknown) | None => by_name(vendor, model),
+        // The table leaves open what embeddings and transcriptions promise, and so do the vendors.
+        Some(Pin::Unknown) => by_name("", model),
+        None => by_name(vendor, model),
     }
 }
 
@@ -39,8 +41,9 @@ fn by_name(vendor: &str, model: &str) -> Standing {
         return floats();
     }
     match vendor {
-        // <https://platform.openai.com/docs/models>: undated names point to the newest version.
-        "openai" => {
+        // <https://platform.openai.com/docs/models>: undated names of models that write point to
+        // the newest version.
+        "openai" if is_writer(model) => {
             if is_dated(model) {
                 Standing::Pinned
             } else {
@@ -76,6 +79,14 @@ fn by_name(vendor: &str, model: &str) -> Standing {
             }
         }
     }
+}
+
+/// `gpt-…`, `chatgpt-…`, `o3`, `o3-mini`.
+fn is_writer(model: &str) -> bool {
+    let family = model.split('-').next().unwrap_or(model);
+    let is_numbered =
+        |family: &str| family.strip_prefix('o').is_some_and(|rest| rest.parse::<u32>().is_ok());
+    matches!(family, "gpt" | "chatgpt") || is_numbered(family)
 }
 
 /// Whether the name ends in a date: `2024-07-18`, `20251001`, `0613`, `2508`, `09-2025`; with `-v1`,
@@ -130,6 +141,9 @@ mod tests {
             ("openai", "gpt-9-turbo-2031-02-03", "pinned"),
             ("openai", "gpt-4-0613", "pinned"),
             ("openai", "chatgpt-9-latest", "floating"),
+            ("openai", "o9-mini", "floating"),
+            ("openai", "text-embedding-9-small", "unknown"),
+            ("openai", "text-embedding-3-small", "unknown"),
             ("openai", "ft:gpt-9-2031-02-03:acme::abc", "pinned"),
             ("anthropic", "claude-poem-9", "pinned"),
             ("anthropic", "claude-poem-4-6", "pinned"),

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use tb_core::abilities::builtin;
 use tb_core::{Abilities, ProviderName};
+use tb_providers::Standing;
 
 use super::quotas::limits_and_budget;
 use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::reader::{At, Section};
 use crate::redact::quoted;
-use crate::snapshot::{Model, Provider, Target, is_model_name};
+use crate::snapshot::{Model, PinPolicy, Pinning, Provider, Target, TargetVersion, is_model_name};
 use crate::value::Mistake;
 
 mod ladder;
@@ -23,6 +24,8 @@ pub(crate) struct Known<'a> {
     pub(crate) provider_names: &'a [String],
     pub(crate) providers: &'a BTreeMap<ProviderName, Arc<Provider>>,
     pub(crate) models: &'a [String],
+    /// `None` was reported.
+    pub(crate) pinning: Option<&'a Pinning>,
 }
 
 pub(crate) fn model(name: &str, section: &Section<'_>, known: &Known<'_>) -> Option<Model> {
@@ -126,12 +129,35 @@ fn target(section: &Section<'_>, known: &Known<'_>) -> Option<Target> {
         bad_name(section, &model);
     }
     let provider = Arc::clone(known.providers.get(provider?.value.as_str())?);
+    let pinning = known.pinning?;
+    let (called, version) = pinning.version(&provider, &model.value);
+    warn_of_floating((section, &model), &provider, (pinning.policy, &version));
     Some(Target {
-        abilities: abilities.or(builtin(&provider.vendor, &model.value)),
+        abilities: abilities.or(builtin(&provider.vendor, called.as_str())),
         provider,
-        model: model.value.into(),
+        model: called,
+        version,
         weight: u32::try_from(weight?.value).ok()?,
     })
+}
+
+fn warn_of_floating(
+    (section, model): (&Section<'_>, &At<String>),
+    provider: &Provider,
+    (policy, version): (PinPolicy, &TargetVersion),
+) {
+    let Standing::Floating { snapshot } = &version.standing else { return };
+    let message = format!("{} stands for whatever is newest", quoted(&model.value));
+    let lock = format!("tollbar models lock {}/{}", provider.name, model.value);
+    let help = match (policy, snapshot) {
+        (PinPolicy::Off, _) => return,
+        (PinPolicy::Resolve, _) => {
+            format!("requests are refused until `{lock} --to SNAPSHOT` was run")
+        }
+        (_, Some(snapshot)) => format!("at present it is `{snapshot}`: name that"),
+        (_, None) => "name a version with a date".to_owned(),
+    };
+    section.reader.report(&model.place, Code::FloatingModel, message, help);
 }
 
 /// What is written of them; faulty ones were reported.

@@ -10,8 +10,8 @@ use crate::codes::Code;
 use crate::nearest::nearest;
 use crate::redact::quoted;
 use crate::snapshot::{
-    AuditPolicy, CacheMode, LastRung, LogFormat, ModerationForm, OnTrouble, Reaction,
-    TokenAlgorithm,
+    AuditPolicy, CacheMode, LastRung, LogFormat, ModerationForm, OnRetired, OnTrouble, PinPolicy,
+    Reaction, TokenAlgorithm,
 };
 
 /// A type that is written as one of a few words.
@@ -175,6 +175,13 @@ choices! {
         "mod11" => Self::Mod11,
         "verhoeff" => Self::Verhoeff,
     }
+    PinPolicy {
+        "refuse" => Self::Refuse,
+        "resolve" => Self::Resolve,
+        "warn" => Self::Warn,
+        "off" => Self::Off,
+    }
+    OnRetired { "refuse" => Self::Refuse, "successor" => Self::Successor, }
     AuditPolicy { "required" => Self::Required, "best_effort" => Self::BestEffort, }
     TokenAlgorithm { "RS256" => Self::Rs256, "ES256" => Self::Es256, "EdDSA" => Self::EdDsa, }
     BudgetWindow {

@@ -151,6 +151,7 @@ fn accountability() -> Vec<Case> {
         ("E0059", vec![secured("certificate = \"nowhere.pem\"\nkey = \"key.pem\""), secured("certificate = \"key.pem\"\nkey = \"key.pem\""), secured("certificate = \"cert.pem\"\nkey = \"cert.pem\""), secured("certificate = \"cert.pem\"\nkey = \"key.pem\"\nclient_ca = \"key.pem\""), issued("issuer = \"i\"\naudience = \"a\"\nalgorithms = [\"RS256\"]\njwks_file = \"nowhere.json\""), issued("issuer = \"i\"\naudience = \"a\"\nalgorithms = [\"RS256\"]\njwks_file = \"cert.pem\"")]),
         ("E0060", vec![caller("data_classes = [\"public\"]"), caller("data_classes = [\"public\", \"internal\"]\ndata_class = \"personal\"")]),
         ("E0061", vec![provider("data_classes = [\"secret\"]"), caller("data_classes = [\"internal\", \"acme\"]"), caller("data_classes = [\"Internal\"]")]),
+        ("E0062", vec![with_provider("[pinning]\npolicy = \"resolve\""), with_provider("[pinning]\nlock_file = \"nowhere.lock\"")]),
     ]
 }
 
@@ -166,6 +167,7 @@ fn warnings() -> Vec<Case> {
         ("W0108", vec![with_provider("[data_classes.health]\nagreement = false")]),
         ("W0109", vec![caller("data_classes = [\"internal\", \"personal\"]"), format!("{SIMULATED}data_classes = [\"internal\", \"health\"]\n[services.s]\npurposes = [\"a\"]\ndata_classes = [\"internal\", \"health\"]"), format!("{SIMULATED}data_classes = [\"internal\"]\n[data_classes.internal]\nregions = [\"eu\"]\n[services.s]\npurposes = [\"a\"]\ndata_classes = [\"internal\"]"), caller("data_classes = [\"internal\", \"acme\"]\n[data_classes.acme]\nlevel = \"internal\"")]),
         ("W0110", vec![caller("workloads = [\"spiffe://td/a\"]"), secured("certificate = \"cert.pem\"\nkey = \"key.pem\"\n[services.s]\npurposes = [\"a\"]\nworkloads = [\"spiffe://td/a\"]")]),
+        ("W0111", vec![with_provider("[providers.q]\ndialect = \"openai\"\nvendor = \"openai\"\nbase_url = \"https://h/v1\"\n[models.m]\ntargets = [{ provider = \"q\", model = \"gpt-4o-mini\" }]")]),
     ]
 }
 

@@ -95,6 +95,12 @@ impl Series {
         }
     }
 
+    /// Another model than the pinned one answered.
+    pub(crate) fn count_drift(&self) {
+        let labels = vec![("model", self.model.clone())];
+        self.metrics.served_model_drift.get_or_create(&labels).inc();
+    }
+
     /// Counts one attempt; `outcome` is `ok` or the label of an error class.
     pub(crate) fn count_attempt(&self, outcome: &'static str) {
         if outcome == "ok" {

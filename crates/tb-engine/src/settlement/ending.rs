@@ -210,6 +210,7 @@ impl Settlement {
             target.series.count_tokens(&self.row.tokens);
             target.series.count_cost(self.row.cost);
         }
+        self.compare_served();
         self.settle_reserved();
         self.append_end();
     }

@@ -231,6 +231,7 @@ fn find_model(
             ),
         });
     }
+    settlement.check_pins(&model)?;
     if model.configured {
         settlement.row().model_requested = model.model.name.clone();
     } else if !is_sensitive(&admitted.service.guard, || {

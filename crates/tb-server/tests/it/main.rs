@@ -21,6 +21,7 @@ mod key_directory;
 mod key_scopes;
 mod keys;
 mod last_rungs;
+mod pins;
 mod quotas;
 mod responses;
 mod roles;

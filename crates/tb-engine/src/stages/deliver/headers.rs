@@ -84,6 +84,9 @@ pub(super) fn common_headers(answer: &ProviderAnswer, settlement: &Settlement) -
     map.insert(names::MODEL_RESOLVED, answer.target.model_header.clone());
     map.insert(names::DEGRADED, degraded(answer.rung));
     insert_common(&mut map, answer.attempts.as_ref(), answer.keeper.note(), settlement);
+    if let Some(note) = settlement.pin_note(&answer.target) {
+        map.insert(names::PIN, note);
+    }
     // What is left after a whole answer is known once that is settled.
     if !matches!(answer.content, Content::Whole(_)) {
         settlement.write_rate_limits(&mut map);

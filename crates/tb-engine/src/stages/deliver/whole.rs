@@ -111,6 +111,9 @@ impl Account {
         {
             headers.insert(names::MODEL_SERVED, value);
         }
+        if self.settlement.has_drifted() {
+            headers.insert(names::PIN, HeaderValue::from_static("drift"));
+        }
         if let Some(cost) = cost_header(self.settlement.cost()) {
             headers.insert(names::COST_USD, cost);
         }

@@ -11,6 +11,7 @@ use crate::ask::{Needs, needs};
 use crate::classes::quoted;
 use crate::clearance::{self, Clearance, clear};
 use crate::estimate;
+use crate::pins::{self, PinFault};
 use crate::refusal::Refusal;
 use crate::runtime::{RunningModel, RunningTarget};
 use crate::stages::compose::Body;
@@ -22,6 +23,8 @@ use crate::stages::scrub::Scrubbed;
 pub(crate) enum Lack {
     /// Its dialect does not serve the route.
     Route,
+    /// Its version may not be called.
+    Pin(PinFault),
     /// Its provider may not receive data of these classes, and lacks this for it.
     Clearance(clearance::Lack),
     /// The terms with its provider do not cover this part of the request.
@@ -41,6 +44,9 @@ impl Lack {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Route => "cannot_express",
+            Self::Pin(PinFault::Floating) => "not_pinned",
+            Self::Pin(PinFault::Retired) => "retired",
+            Self::Pin(PinFault::Frozen) => "frozen",
             Self::Clearance(lack) => lack.as_str(),
             Self::Coverage(_) => "not_covered",
             Self::Tools => "needs_tools",
@@ -85,6 +91,7 @@ impl<'a> Ask<'a> {
     pub(super) fn eligible(&mut self, model: &RunningModel) -> Found {
         let mut found = Found::default();
         for target in &model.targets {
+            let target = pins::current(target, self.now);
             let Some(lack) = self.lack(target) else {
                 found.targets.push(Arc::clone(target));
                 continue;
@@ -104,6 +111,10 @@ impl<'a> Ask<'a> {
     }
 
     fn lack(&mut self, target: &RunningTarget) -> Option<Lack> {
+        let policy = self.fresh.scrubbed.composed.admitted.runtime.snapshot.pinning.policy;
+        if let Some(fault) = target.pin.fault(policy, self.now) {
+            return Some(Lack::Pin(fault));
+        }
         if !dialect(target.provider.dialect).serves(self.surface) {
             return Some(Lack::Route);
         }
@@ -172,6 +183,11 @@ pub(super) fn refusal(
                 "model",
                 format!("This model is not served on the route `{}`.", surface.label()),
             );
+        }
+        // Said before anything was looked at, unless a version ended in the meantime.
+        Lack::Pin(_) => {
+            let message = "The version of this model may not be called now.".to_owned();
+            return Refusal::caller(422, "model_not_pinned", "model", message);
         }
         Lack::Clearance(lack) => {
             let (named, lacks) = (quoted(rules, classes), lack.described());
