@@ -13,6 +13,7 @@ import argparse
 import datetime
 import http.client
 import json
+import platform
 import random
 import sys
 import tempfile
@@ -243,14 +244,24 @@ def check_budgets(checks: Checks, gateway: Gateway, budgets: Budgets, tight: tup
         status == 429 and b"budget_exceeded" in text, f"{status} {text[:200]!r}"))
 
 
-def write_docs(file: Path, kills: int, rounds: list[Round], budgets: Budgets) -> None:
+def machine() -> str:
+    """What the figures were made on, in the words of the other figures."""
+    processors = Path("/proc/cpuinfo").read_text().splitlines()
+    names = [line.split(":", 1)[1].strip() for line in processors if line.startswith("model name")]
+    gib = round(int(Path("/proc/meminfo").read_text().split()[1]) / 1024**2)
+    return (f"a machine of {len(names)} cores ({names[0] if names else 'unknown'}, {gib} GiB, "
+            f"{platform.system()} {platform.release()})")
+
+
+def write_docs(file: Path, often: tuple[int, float], rounds: list[Round], budgets: Budgets) -> None:
     """Writes what was done between the marks; only a run without a fault comes here."""
+    kills, within = often
     before, rest = file.read_text().split(MARKS[0])
     after = rest.split(MARKS[1])[1]
     answered, begun = sum(len(each.answered) for each in rounds), sum(len(each.begun) for each in rounds)
     refused = sum(len(each.refused) for each in rounds)
     text = (
-        f"{datetime.datetime.now(datetime.UTC).date()}: {kills} times `kill -9` in the middle of traffic, "
+        f"{datetime.datetime.now(datetime.UTC).date()}, on {machine()}: {kills} times `kill -9` within {within} s of traffic, "
         f"each followed by a start on the same storage. {answered} answered requests had their rows, once, "
         f"with the tokens that the provider told; {begun - answered - refused} that were open had theirs "
         f"too. {budgets.compared} limits were read right after the starts: each said what the rows said, "
@@ -265,6 +276,9 @@ def main() -> int:
     parser.add_argument("--tollbar", required=True, help="the gateway's binary")
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--within", type=float, default=MAX_RUN_S, metavar="SECONDS",
+                        help="each kill comes within so many seconds of traffic; a busy machine "
+                             "needs more of them for answers to come")
     parser.add_argument("--write-docs", type=Path, help="the page to write the figures into")
     arguments = parser.parse_args()
     checks = Checks()
@@ -272,17 +286,18 @@ def main() -> int:
         tight = arguments.kills * TIGHT_PER_KILL
         gateway = Gateway(arguments.tollbar, Path(folder), CONFIG.format(tight_usd=tight / 1e6))
         try:
-            done = run_all(checks, gateway, arguments.kills, arguments.seed)
+            done = run_all(checks, gateway, (arguments.kills, arguments.within), arguments.seed)
         finally:
             gateway.kill()
     code = checks.finish()
     if code == 0 and arguments.write_docs:
-        write_docs(arguments.write_docs, arguments.kills, *done)
+        write_docs(arguments.write_docs, (arguments.kills, arguments.within), *done)
     return code
 
 
-def run_all(checks: Checks, gateway: Gateway, kills: int, seed: int) -> tuple[list[Round], Budgets]:
+def run_all(checks: Checks, gateway: Gateway, often: tuple[int, float], seed: int) -> tuple[list[Round], Budgets]:
     """Kills, then counts."""
+    kills, within = often
     gateway.start()
     keys = (gateway.make_key("app")["key"], gateway.make_key("tight")["key"])
     token = gateway.admin_token()
@@ -293,7 +308,7 @@ def run_all(checks: Checks, gateway: Gateway, kills: int, seed: int) -> tuple[li
         gateway.start()
         budgets.compare(gateway)
         rounds.append(Round(gateway, keys, seed * 100_003 + number))
-        rounds[-1].run(gateway, dice.random() * MAX_RUN_S)
+        rounds[-1].run(gateway, dice.random() * within)
     checks.run(f"{kills} kills with traffic", lambda: holds(
         sum(bool(each.answered) for each in rounds) > kills / 2, "too few rounds had traffic"))
     checks.run("no answer was faulty", lambda: equal(

@@ -4,7 +4,8 @@
 //! project has, one after another. `tidy` holds the house rules that no compiler knows.
 //! `prices` derives the built-in tables of prices and versions. `bench` measures the gateway beside a plain
 //! proxy on one machine. `chaos` sends requests into a scripted outage. `guard-report` measures
-//! what the guard finds and how fast, `train-names` makes the weights of its tagger.
+//! what the guard finds and how fast, `train-names` makes the weights of its tagger. `simulate`
+//! counts how often the verdict of an evaluation is wrong.
 //!
 //! This program is never shipped. It may print, and it reads the workspace from outside: it
 //! depends on none of our crates, so that it still runs when one of them does not compile.
@@ -15,6 +16,7 @@ mod chaos;
 mod guard_report;
 mod prices;
 mod programs;
+mod simulate;
 mod test;
 mod tidy;
 mod train;
@@ -53,6 +55,8 @@ enum Chore {
     GuardReport(guard_report::GuardReportArguments),
     /// Learn the weights of the guard's tagger of names and places.
     TrainNames(train::TrainArguments),
+    /// Count how often the verdict of `eval compare` is wrong, on runs whose truth is known.
+    Simulate(simulate::SimulateArguments),
 }
 
 fn main() -> ExitCode {
@@ -64,6 +68,7 @@ fn main() -> ExitCode {
         Chore::Chaos(arguments) => chaos::run(&arguments),
         Chore::GuardReport(arguments) => guard_report::run(&arguments),
         Chore::TrainNames(arguments) => train::run(&arguments),
+        Chore::Simulate(arguments) => simulate::run(&arguments),
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,

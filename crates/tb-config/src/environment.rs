@@ -17,6 +17,12 @@ pub trait Environment: Send + Sync {
     /// As of the file system; `InvalidData` when it is not UTF-8.
     fn read_file(&self, path: &Path) -> io::Result<String>;
 
+    /// The names of the files in a folder, in order.
+    ///
+    /// # Errors
+    /// As of the file system.
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+
     /// What changes when the file does, without reading it; `None` when there is none.
     fn stamp(&self, path: &Path) -> Option<FileStamp>;
 }
@@ -33,6 +39,19 @@ impl Environment for SystemEnvironment {
 
     fn read_file(&self, path: &Path) -> io::Result<String> {
         std::fs::read_to_string(path)
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in std::fs::read_dir(folder)? {
+            let path = entry?.path();
+            // Through links: mounted files are links to files.
+            if let (true, Some(name)) = (path.is_file(), path.file_name()) {
+                names.extend(name.to_str().map(str::to_owned));
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
     }
 
     fn stamp(&self, path: &Path) -> Option<FileStamp> {
@@ -70,6 +89,15 @@ impl Environment for FixedEnvironment {
 
     fn read_file(&self, path: &Path) -> io::Result<String> {
         self.files.get(path).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
+        let inside = self.files.keys().filter(|path| path.parent() == Some(folder));
+        let names = inside.filter_map(|path| path.file_name()?.to_str());
+        let mut names: Vec<String> = names.map(str::to_owned).collect();
+        let is_there = !names.is_empty() || self.files.keys().any(|path| path.starts_with(folder));
+        names.sort_unstable();
+        if is_there { Ok(names) } else { Err(io::ErrorKind::NotFound.into()) }
     }
 
     fn stamp(&self, path: &Path) -> Option<FileStamp> {

@@ -92,6 +92,7 @@ mod guard;
 mod models;
 mod pinning;
 mod process;
+mod prompts;
 mod quotas;
 mod records;
 mod routing;
@@ -103,6 +104,7 @@ use self::guard::GUARD;
 use self::models::MODEL;
 use self::pinning::PINNING;
 use self::process::{CACHE, ENVIRONMENT, JOURNAL, SERVER, STORAGE, TELEMETRY};
+use self::prompts::PROMPTS;
 use self::quotas::ORGANISATION;
 use self::records::{AUDIT, CONTENT_LOG, KEYS, RETENTION};
 use self::routing::{PRICE, PROVIDER, SERVICE};
@@ -143,6 +145,12 @@ pub(crate) static ROOT: Table = table(
             Kind::Table(&GUARD),
             Absent,
             "What is looked for in texts, and what is done about it.",
+        ),
+        key(
+            "prompts",
+            Kind::Table(&PROMPTS),
+            Depends("no files are read"),
+            "Versioned templates that requests name by their id.",
         ),
         key(
             "organisation",

@@ -14,13 +14,8 @@ const fn refused(place: &'static str, key: &'static str) -> Refused {
 }
 
 /// All of them.
-pub(crate) const REFUSED: &[Refused] = &[
-    refused("", "prompts"),
-    refused("", "alerts"),
-    refused("telemetry", "otlp_endpoint"),
-    refused("services.*", "templates_only"),
-    refused("services.*", "cache"),
-];
+pub(crate) const REFUSED: &[Refused] =
+    &[refused("", "alerts"), refused("telemetry", "otlp_endpoint"), refused("services.*", "cache")];
 
 /// Words of a choice that the contract knows and this version does not: place, key, word.
 pub(crate) const REFUSED_WORDS: &[(&str, &str, &str)] = &[("providers.*", "dialect", "bedrock")];

@@ -20,6 +20,7 @@ mod models;
 mod named_file;
 mod pinning;
 mod prices;
+mod prompts;
 mod providers;
 mod quotas;
 mod records;
@@ -41,6 +42,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
     let environment = listeners::environment_name(&root.always("environment"));
     let prices = prices::table(root.named("prices"));
     let pinning = pinning::pinning(root.always("pinning").as_ref());
+    let prompts = prompts::prompts(root);
 
     let records = records::Records::read(root);
     let organisation = quotas::organisation(root);
@@ -52,6 +54,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
         providers: &providers,
         classes: &classes,
         pinning: pinning.as_ref(),
+        templates_only: prompts.as_ref().is_some_and(|(_, templates_only)| *templates_only),
         workloads: workloads::Known {
             issuers: &issuer_names,
             client_certificates: server.as_ref().is_none_or(asks_for_certificates),
@@ -80,6 +83,7 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
         classes: classes.rules,
         issuers,
         pinning: pinning?,
+        prompts: prompts?.0,
     })
 }
 
@@ -90,6 +94,8 @@ struct Offered<'a> {
     classes: &'a Classes,
     /// `None` was reported.
     pinning: Option<&'a Pinning>,
+    /// For services that say nothing of their own.
+    templates_only: bool,
     workloads: workloads::Known<'a>,
 }
 
@@ -116,6 +122,7 @@ fn callers(root: &Section<'_>, offered: &Offered<'_>) -> Callers {
         classes: offered.classes,
         workloads: &workloads::by_service(&service_sections, &offered.workloads),
         content_log: root.written_at("content_log").is_some(),
+        templates_only: offered.templates_only,
     };
     let services = services(service_sections, &known);
     let direct_models = services.values().any(|service| known.reaches_providers(service));

@@ -3,6 +3,7 @@
 mod accountability;
 mod guard;
 mod pinning;
+mod prompts;
 mod provider_keys;
 
 use std::collections::{BTreeMap, HashMap};
@@ -30,6 +31,7 @@ pub use self::guard::{
     ModerationForm, OnTrouble, Reaction, TextLimits,
 };
 pub use self::pinning::{Locked, OnRetired, PinPolicy, Pinning, TargetVersion};
+pub use self::prompts::PromptRules;
 
 /// One configuration, applied whole or not at all.
 #[derive(Debug, Clone)]
@@ -79,6 +81,8 @@ pub struct Snapshot {
     pub issuers: Vec<TokenIssuer>,
     /// Which versions of models may be called.
     pub pinning: Pinning,
+    /// `[prompts]`
+    pub prompts: PromptRules,
 }
 
 /// `[cache]`: the room of the response cache of all models together.
@@ -364,6 +368,8 @@ pub struct Service {
     pub own_classes: u32,
     /// `data_class`: the class of its requests that state none.
     pub data_class: DataClass,
+    /// `templates_only`: its requests must name a prompt.
+    pub templates_only: bool,
 }
 
 /// Time-outs of a model that is called as `provider/model`: the defaults of `[models]`.
@@ -427,6 +433,7 @@ impl Service {
             workloads: Vec::new(),
             own_classes: 0,
             data_class: DataClass::default(),
+            templates_only: false,
         }
     }
 

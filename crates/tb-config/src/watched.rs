@@ -1,4 +1,5 @@
-//! Files that others renew while the process runs: secrets, certificates, key sets.
+//! Files and folders that others renew while the process runs: secrets, certificates, key sets,
+//! prompts.
 
 use std::fs::Metadata;
 use std::path::PathBuf;
@@ -17,14 +18,14 @@ pub struct FileStamp {
 }
 
 impl FileStamp {
-    /// `None` for what is no file.
+    /// `None` for what is neither a file nor a folder. A folder changes with the names in it.
     pub(crate) fn of(metadata: &Metadata) -> Option<Self> {
         #[cfg(unix)]
         let inode = std::os::unix::fs::MetadataExt::ino(metadata);
         #[cfg(not(unix))]
         let inode = 0;
         let (modified, size) = (metadata.modified().ok(), metadata.len());
-        metadata.is_file().then_some(Self { modified, size, inode })
+        (metadata.is_file() || metadata.is_dir()).then_some(Self { modified, size, inode })
     }
 
     /// Of a file of tests.

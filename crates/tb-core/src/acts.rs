@@ -95,7 +95,7 @@ impl AdminAct {
     }
 
     /// Every kind of act.
-    pub const KINDS: [&str; 18] = [
+    pub const KINDS: [&str; 21] = [
         "key.create",
         "key.rotate",
         "key.revoke",
@@ -112,6 +112,9 @@ impl AdminAct {
         "hold.lift",
         "subject.erase",
         "provider_key.switch",
+        "models.lock",
+        "prompt.register",
+        "prompt.label",
         "gateway.start",
         "gateway.stop",
     ];

@@ -26,6 +26,7 @@ pub mod money;
 pub mod network;
 pub mod ports;
 pub mod prices;
+pub mod prompt;
 pub mod quota;
 pub mod retention;
 pub mod retry_budget;

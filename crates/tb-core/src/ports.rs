@@ -3,6 +3,7 @@
 //! journal; these are called from the command line, the admin API and background threads).
 
 mod answers;
+mod prompts;
 mod retention;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +14,7 @@ use crate::{
 };
 
 pub use answers::{AnswerFilter, AnswerStore, KeptAnswer};
+pub use prompts::PromptStore;
 pub use retention::{
     ErasedStore, ErasureReceipt, Pseudonymisation, Pseudonymised, RecordKeeping, RetentionReport,
     RetentionRow, RetentionStore, Shelf, Signature,

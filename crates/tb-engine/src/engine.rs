@@ -7,6 +7,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use tb_config::Snapshot;
 use tb_core::ports::{AnswerStore, Journal, ResponseStore};
+use tb_core::prompt::PromptBook;
 use tb_core::{Clock, KeyRing, RequestId};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -60,6 +61,7 @@ pub struct Engine {
 pub(crate) struct Shared {
     pub(crate) runtime: ArcSwap<Runtime>,
     pub(crate) keys: ArcSwap<KeyRing>,
+    pub(crate) prompts: ArcSwap<PromptBook>,
     pub(crate) journal: Arc<dyn Journal>,
     pub(crate) bindings: Bindings,
     pub(crate) cache: AnswerCache,
@@ -102,6 +104,7 @@ impl Engine {
         let shared = Shared {
             runtime: ArcSwap::from_pointee(runtime),
             keys: ArcSwap::from(parts.keys),
+            prompts: ArcSwap::default(),
             journal: parts.journal,
             bindings: Bindings::new(parts.responses),
             cache,
@@ -150,6 +153,17 @@ impl Engine {
     /// Authenticates from now on against these keys.
     pub fn set_keys(&self, keys: Arc<KeyRing>) {
         self.shared.keys.store(keys);
+    }
+
+    /// Serves these prompts from now on; an engine begins with none.
+    pub fn set_prompts(&self, prompts: Arc<PromptBook>) {
+        self.shared.prompts.store(prompts);
+    }
+
+    /// The prompts that are served.
+    #[must_use]
+    pub fn prompts(&self) -> Arc<PromptBook> {
+        self.shared.prompts.load_full()
     }
 
     /// Tells `callback` of every budget that passes 50, 80, 95 or 100 %, once in each period. It

@@ -16,7 +16,8 @@ const BYTES_PER_TOKEN: u64 = 4;
 const ATTACHMENT_TOKENS: u64 = 1_000;
 
 /// The estimate for `bytes` of text, rounded up.
-pub(crate) const fn tokens(bytes: u64) -> u64 {
+#[must_use]
+pub const fn tokens(bytes: u64) -> u64 {
     bytes.div_ceil(BYTES_PER_TOKEN)
 }
 
@@ -157,7 +158,7 @@ const fn charges_text(surface: Surface) -> bool {
 }
 
 /// Routes on which providers charge images, seconds or characters.
-const fn is_charged_by_piece(surface: Surface) -> bool {
+pub(crate) const fn is_charged_by_piece(surface: Surface) -> bool {
     matches!(
         surface,
         Surface::ImagesGenerations

@@ -49,6 +49,10 @@ names! {
     GUARD = "x-tollbar-guard";
     /// The characters in it that people do not see.
     CHARACTERS = "x-tollbar-characters";
+    /// The prompt that was used, with the number of its version.
+    PROMPT = "x-tollbar-prompt";
+    /// The hash of that version.
+    PROMPT_HASH = "x-tollbar-prompt-hash";
     /// The request's id.
     REQUEST_ID = "x-request-id";
     /// Whether the SDK should try again.

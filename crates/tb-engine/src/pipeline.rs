@@ -82,7 +82,7 @@ async fn answer(
     take_turn(engine, &admitted, settlement).await?;
     settlement.hold(memory);
     settlement.body_arrived(clock::now());
-    let composed = compose(head, admitted, bytes, settlement)?;
+    let composed = compose(engine, head, admitted, bytes, settlement)?;
     claim(engine, &composed, settlement)?;
     let scrubbed = scrub(engine, head, composed, settlement).await?;
     settlement.keep_request(&scrubbed);

@@ -24,7 +24,7 @@ use tb_core::{Clock, ServiceName, Timestamp};
 
 use self::accounts::{Accounts, Scope};
 pub(crate) use self::claim::{claim, claim_own};
-pub(crate) use self::hold::{Claim, Need};
+pub(crate) use self::hold::{Claim, Need, Output};
 use self::outputs::Outputs;
 pub(crate) use self::rate_headers::rate_headers;
 pub(crate) use self::scopes::Scopes;

@@ -31,6 +31,7 @@ use crate::health::Passage;
 use crate::quota::Claim;
 use crate::refusal::{GuardNote, Refusal};
 use crate::runtime::{RunningTarget, Runtime};
+use crate::stages::compose::PromptNote;
 
 /// How an attempt ended.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +79,8 @@ pub(crate) struct Settlement {
     state: State,
     /// What was found, and what characters nobody sees, for the headers of a refusal.
     guard_note: (Option<HeaderValue>, Option<HeaderValue>),
+    /// The prompt that the request was made of.
+    prompt: Option<Box<PromptNote>>,
     /// Given back with the account.
     permit: Permit,
     /// What the request takes of the limits that it is under; none where it is under none.
@@ -129,6 +132,7 @@ impl Settlement {
             waited_for_another: Duration::ZERO,
             state: State::Open,
             guard_note: (None, None),
+            prompt: None,
             permit: Permit::default(),
             claim: None,
             is_turned_away: false,
@@ -157,6 +161,16 @@ impl Settlement {
         let key = self.shared.guard_keys.of(&self.row.service);
         let guard = &self.runtime.snapshot.guard.guard;
         self.row.user = Some(kept_user(name, &key, (guard, policy)));
+    }
+
+    /// Notes the prompt that the request was made of.
+    pub(crate) fn note_prompt(&mut self, note: PromptNote) {
+        self.prompt = Some(Box::new(note));
+    }
+
+    /// The prompt that the request was made of.
+    pub(crate) fn prompt_note(&self) -> Option<&PromptNote> {
+        self.prompt.as_deref()
     }
 
     pub(crate) fn expect_input_tokens(&mut self, tokens: u64) {

@@ -13,5 +13,16 @@
 //!
 //! Entry points: [`suite`] and [`read`] for data, [`run`] for runs, [`compare`] for two runs.
 
+mod canonical;
 pub mod case;
+pub mod compare;
+pub mod fault;
+pub mod gate;
+pub mod read;
+pub mod report;
 pub mod results;
+pub mod run;
+pub mod score;
+pub mod stats;
+pub mod suite;
+mod template;

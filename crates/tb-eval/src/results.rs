@@ -57,6 +57,9 @@ pub struct CaseResult {
     /// What was measured.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub measures: BTreeMap<Measure, f64>,
+    /// What judges and embeddings cost beside the answer, in millionths of a dollar.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checks_cost_micro_usd: Option<f64>,
     /// The model that answered, as the provider names it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub served_model: Option<String>,
@@ -97,6 +100,9 @@ pub struct RunHeader {
     pub prompt_hash: Option<String>,
     /// How often each case is asked.
     pub repeats: u32,
+    /// Only the first so many cases of the suite are in the run; absent: all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<u64>,
     /// When it began, RFC 3339.
     pub started_at: String,
     /// When it ended; absent while it runs and after a crash.

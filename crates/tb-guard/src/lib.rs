@@ -9,6 +9,7 @@
 //! mode; what is written in other scripts reaches them through the views.
 
 mod characters;
+mod composed;
 mod detectors;
 mod finding;
 mod guard;
@@ -24,6 +25,7 @@ mod vault;
 mod view;
 
 pub use characters::{CharacterCounts, Characters, Cleaned, Handling};
+pub use composed::composed;
 pub use finding::{Finding, Found};
 pub use guard::{
     Checksum, DEFAULT_THRESHOLD, DetectorFault, Guard, GuardFault, GuardSettings, OwnDetector, Scan,

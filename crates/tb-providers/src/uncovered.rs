@@ -20,17 +20,25 @@ pub struct Terms {
 }
 
 /// Tools that the caller runs itself, so that nothing of them stays with the provider.
-const RUN_BY_CALLERS: [&str; 9] = [
-    "function",
-    "custom",
-    "namespace",
-    "local_shell",
-    "apply_patch",
-    "bash_",
-    "text_editor_",
-    "memory_",
-    "computer",
+const RUN_BY_CALLERS: [&str; 5] = ["function", "custom", "namespace", "local_shell", "apply_patch"];
+
+/// The same, by how their versioned names begin.
+const RUN_BY_CALLERS_SINCE: [&str; 5] =
+    ["bash_", "text_editor_", "memory_", "computer_", "computer-"];
+
+/// Members by which models or compatible vendors are told to search the web, or to ask somebody
+/// else.
+const SEARCHES: [&str; 6] = [
+    "web_search_options",
+    "search_parameters",
+    "web_search",
+    "enable_search",
+    "plugins",
+    "connectors",
 ];
+
+/// Models of which the vendor says that they search the web whatever they are told.
+const SEARCHING_MODELS: [&str; 4] = ["search-preview", "search-api", "deep-research", "sonar"];
 
 /// The first part of a request that the terms do not cover, as the object of a sentence;
 /// `None` when all of it is covered.
@@ -50,8 +58,9 @@ pub fn uncovered(
         return Some(part);
     }
     let CallBody::Json(document) = body else { return None };
+    let is_on = |name: &&str| is_on(document.get(name));
     let searches =
-        is_set(document.get("web_search_options")) || is_set(document.get("search_parameters"));
+        SEARCHES.iter().any(is_on) || SEARCHING_MODELS.iter().any(|part| model.contains(part));
     if terms.health && searches {
         return Some(WEB_SEARCH);
     }
@@ -110,21 +119,40 @@ fn of_fields(document: &Document) -> Option<&'static str> {
 
 /// Hosted tools, by their `type`.
 fn of_tools(tools: Value<'_>, terms: Terms) -> Option<&'static str> {
-    for tool in tools.elements() {
-        // A tool without a type is a function, in the oldest form and in Anthropic's.
-        let Some(kind) = tool.get("type").and_then(|kind| kind.as_str()) else { continue };
-        let is = |begin: &&str| kind.starts_with(begin);
-        if ["web_search", "web_fetch"].iter().any(is) {
-            if terms.health {
-                return Some(WEB_SEARCH);
-            }
-            continue;
-        }
-        if terms.zero_retention && !RUN_BY_CALLERS.iter().any(is) {
-            return Some("tools that the provider runs (code interpreter, file search, MCP …)");
-        }
+    tools.elements().find_map(|tool| of_tool(tool, terms))
+}
+
+const HOSTED_TOOLS: &str = "tools that the provider runs (code interpreter, file search, MCP …)";
+
+fn of_tool(tool: Value<'_>, terms: Terms) -> Option<&'static str> {
+    // Some are bundles of others.
+    if let Some(part) = tool.get("tools").and_then(|tools| of_tools(tools, terms)) {
+        return Some(part);
     }
-    None
+    let hosted = terms.zero_retention.then_some(HOSTED_TOOLS);
+    let Some(kind) = tool.get("type").and_then(|kind| kind.as_str()) else {
+        // A tool without a type is a function in the oldest form, in Anthropic's or in Google's,
+        // or one that is named by its only member, like `google_search`.
+        let is_function = ["name", "function", "function_declarations", "functionDeclarations"]
+            .iter()
+            .any(|name| tool.get(name).is_some());
+        let others = tool.members().filter(|(name, _)| {
+            let name = name.to_ascii_lowercase();
+            name.contains("search") || name.contains("url")
+        });
+        return match (is_function, others.count() > 0) {
+            (true, _) => None,
+            (false, true) if terms.health => Some(WEB_SEARCH),
+            (false, _) => hosted,
+        };
+    };
+    if ["web_search", "web_fetch"].iter().any(|begin| kind.starts_with(begin)) {
+        return terms.health.then_some(WEB_SEARCH);
+    }
+    let by_callers = RUN_BY_CALLERS.contains(&kind.as_ref())
+        || kind == "computer"
+        || RUN_BY_CALLERS_SINCE.iter().any(|begin| kind.starts_with(begin));
+    if by_callers { None } else { hosted }
 }
 
 /// Ids of what the provider keeps, in messages and input items at any depth.
@@ -156,6 +184,14 @@ fn in_value(value: Value<'_>) -> Option<&'static str> {
 const LOOKED_INTO: [&str; 8] =
     ["content", "file", "source", "output", "input_image", "input_file", "image_url", "summary"];
 
+/// Whether a member asks for something: not `null`, not `false`, no empty list.
+fn is_on(value: Option<Value<'_>>) -> bool {
+    value.is_some_and(|value| match value.kind {
+        Kind::Array => value.elements().next().is_some(),
+        _ => !value.is_null() && value.as_bool() != Some(false),
+    })
+}
+
 fn is_set(value: Option<Value<'_>>) -> bool {
     value.is_some_and(|value| !value.is_null())
 }
@@ -186,6 +222,9 @@ mod tests {
             r#"{"tools":[{"type":"file_search"}]}"#,
             r#"{"tools":[{"type":"mcp"}]}"#,
             r#"{"tools":[{"type":"something_new"}]}"#,
+            r#"{"tools":[{"type":"function_of_the_vendor"}]}"#,
+            r#"{"tools":[{"type":"namespace","name":"n","tools":[{"type":"mcp"}]}]}"#,
+            r#"{"tools":[{"code_execution":{}}]}"#,
             r#"{"input":[{"role":"user","content":[{"type":"input_file","file_id":"file-1"}]}]}"#,
             r#"{"input":[{"type":"item_reference","id":"msg_1"}]}"#,
             r#"{"input":[{"type":"function_call_output","output":[{"type":"input_image","file_id":"file-1"}]}]}"#,
@@ -225,10 +264,24 @@ mod tests {
             r#"{"tools":[{"type":"web_search_20250305"}]}"#,
             r#"{"tools":[{"type":"web_fetch_20250910"}]}"#,
             r#"{"web_search_options":{}}"#,
+            r#"{"plugins":[{"id":"web"}]}"#,
+            r#"{"enable_search":true}"#,
+            r#"{"tools":[{"google_search":{}}]}"#,
+            r#"{"tools":[{"googleSearchRetrieval":{}}]}"#,
+            r#"{"tools":[{"type":"namespace","tools":[{"type":"web_search"}]}]}"#,
         ] {
             for terms in [HEALTH, Terms { zero_retention: true, health: true }] {
                 assert_eq!(of(Surface::ChatCompletions, body, terms), Some(WEB_SEARCH), "{body}");
             }
         }
+        let searching = |model| {
+            let document = Document::parse(Bytes::from_static(b"{}")).unwrap();
+            uncovered(Surface::ChatCompletions, model, CallBody::Json(&document), HEALTH)
+        };
+        assert_eq!(searching("gpt-4o-search-preview-2025-03-11"), Some(WEB_SEARCH));
+        assert_eq!(searching("gpt-4o-2024-11-20"), None);
+        let off =
+            r#"{"plugins":[],"enable_search":false,"web_search":null,"tools":[{"name":"search"}]}"#;
+        assert_eq!(of(Surface::ChatCompletions, off, HEALTH), None);
     }
 }

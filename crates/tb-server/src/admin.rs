@@ -27,6 +27,8 @@ mod live;
 mod openapi;
 mod operations;
 mod overview;
+mod prompt_directory;
+mod prompts;
 mod requests;
 mod retention;
 mod router;
@@ -54,6 +56,8 @@ pub use key_report::KeyReport;
 pub use key_request::{KeyFault, KeyRequest, period_ms};
 pub use keys::{USUAL_GRACE, grace_ms};
 pub use live::Live;
+pub use prompt_directory::PromptDirectory;
+pub use prompts::{label_view, version_view};
 pub use router::{Access, Route, router, routes};
 pub use server::AdminServer;
 pub use views::{
@@ -67,6 +71,8 @@ pub struct AdminState {
     pub engine: Engine,
     /// Keys and admin tokens, in memory and in the store.
     pub keys: Arc<KeyDirectory>,
+    /// Prompts, in memory and in the store.
+    pub prompts: Arc<PromptDirectory>,
     /// Retention, legal holds and erasure.
     pub records: Arc<dyn RecordKeeping>,
     /// Where admin acts are written down.

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tb_core::audit::SubjectKeys;
 use tb_core::ports::{
-    ActStore, AnswerStore, AuditLog, KeyStore, KeyUseStore, ResponseStore, RetentionStore, Shelf,
-    StoreError, UsageStore,
+    ActStore, AnswerStore, AuditLog, KeyStore, KeyUseStore, PromptStore, ResponseStore,
+    RetentionStore, Shelf, StoreError, UsageStore,
 };
 
 use crate::{Destination, Durability, JournalSettings, MemoryStore, MmapJournal, SqliteStore};
@@ -27,6 +27,8 @@ pub struct Stores {
     pub keys: Arc<dyn KeyStore>,
     /// When secrets of keys were used last.
     pub key_uses: Arc<dyn KeyUseStore>,
+    /// Prompt versions and labels.
+    pub prompts: Arc<dyn PromptStore>,
     /// Usage rows.
     pub usage: Arc<dyn UsageStore>,
     /// Bindings of response ids.
@@ -48,6 +50,7 @@ impl Stores {
     where
         S: KeyStore
             + KeyUseStore
+            + PromptStore
             + UsageStore
             + ResponseStore
             + AnswerStore
@@ -59,6 +62,7 @@ impl Stores {
         Self {
             keys: store.clone(),
             key_uses: store.clone(),
+            prompts: store.clone(),
             usage: store.clone(),
             responses: store.clone(),
             answers: store.clone(),

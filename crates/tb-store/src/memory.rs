@@ -2,6 +2,7 @@
 
 mod answers;
 mod key_uses;
+mod prompts;
 mod retention;
 mod subjects;
 mod trail;
@@ -16,6 +17,7 @@ use tb_core::ports::{
     UsageStore, UsageSum,
 };
 use tb_core::prices::Cost;
+use tb_core::prompt::{LabelRecord, PromptRecord};
 use tb_core::retention::Hold;
 use tb_core::{
     AdminAct, AdminTokenRecord, EndReason, KeyId, KeyRecord, RequestId, ServiceName, Timestamp,
@@ -40,6 +42,9 @@ struct State {
     acts: BTreeMap<u64, AdminAct>,
     last_act: u64,
     changes: u64,
+    prompts: BTreeMap<(String, u32), PromptRecord>,
+    prompt_labels: BTreeMap<(String, String), LabelRecord>,
+    prompt_changes: u64,
     rows: BTreeMap<(RequestId, u32), UsageRow>,
     checkpoint: u64,
     holds: Vec<Hold>,

@@ -9,6 +9,7 @@ mod keys;
 mod moving;
 mod names;
 mod partitions;
+mod prompts;
 mod responses;
 mod row;
 mod schema;

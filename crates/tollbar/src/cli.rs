@@ -1,13 +1,21 @@
 //! What may be typed.
 
+mod eval;
 mod keys;
+mod models;
+mod prompts;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
+pub(crate) use self::eval::{
+    Eval, EvalBless, EvalCompare, EvalReport, EvalRun, ReportForm, Varied,
+};
 pub(crate) use self::keys::{KeyCreate, Keys, Tokens};
+pub(crate) use self::models::{Models, ModelsLock};
+pub(crate) use self::prompts::{PromptPromote, PromptRender, Prompts};
 use crate::failure;
 use crate::output::Format;
 
@@ -85,6 +93,15 @@ pub(crate) enum Command {
     /// Say which data goes to whom, for what, and how long it is kept
     #[command(subcommand)]
     Compliance(Compliance),
+    /// List, compare, render and promote prompt versions
+    #[command(subcommand)]
+    Prompts(Prompts),
+    /// List, audit and lock the versions of models
+    #[command(subcommand)]
+    Models(Models),
+    /// Say whether one model or prompt is as good as another
+    #[command(subcommand)]
+    Eval(Eval),
     /// Try the guard on a text
     #[command(subcommand)]
     Guard(Guard),

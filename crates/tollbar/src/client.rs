@@ -53,19 +53,43 @@ pub(crate) fn send_patiently(
     request: &Request<'_>,
     patience: Duration,
 ) -> io::Result<Answer> {
+    exchange(address, request, (&[], patience), &mut |_| ())
+}
+
+/// [`send_patiently`] with headers of its own; `on_piece` is shown all bytes of the answer as they
+/// come, its head and the framing of chunks among them.
+pub(crate) fn exchange(
+    address: SocketAddr,
+    request: &Request<'_>,
+    (headers, patience): (&[(&str, &str)], Duration),
+    on_piece: &mut dyn FnMut(&[u8]),
+) -> io::Result<Answer> {
     let mut stream = TcpStream::connect_timeout(&address, TIMEOUT)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(TIMEOUT))?;
     stream.set_nodelay(true)?;
     let Request { method, path, key, body } = request;
+    let more: String = headers.iter().map(|(name, value)| format!("{name}: {value}\r\n")).collect();
     let message = format!(
         "{method} {path} HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {key}\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{body}",
+         content-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n{more}\r\n\
+         {body}",
         body.len()
     );
     stream.write_all(message.as_bytes())?;
     let mut bytes = Vec::new();
-    stream.read_to_end(&mut bytes)?;
+    let mut piece = [0; 16 * 1024];
+    loop {
+        let read = match stream.read(&mut piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        match piece.get(..read) {
+            None | Some([]) => break,
+            Some(new) => bytes.extend_from_slice(new),
+        }
+        on_piece(&bytes);
+    }
     let text = String::from_utf8(bytes).map_err(|_| broken("the answer is not UTF-8"))?;
     parse(&text).ok_or_else(|| broken("the answer is not whole"))
 }

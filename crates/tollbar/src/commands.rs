@@ -8,11 +8,14 @@ mod content;
 mod db;
 mod demo;
 mod erase;
+mod eval;
 mod explain;
 mod guard;
 mod init;
 mod keys;
 mod manual;
+mod models;
+mod prompts;
 mod retention;
 mod serve;
 mod status;
@@ -38,6 +41,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Compliance(command) => compliance::run(&command, &find(&global), global.output),
         Command::Usage(options) => usage::run(&options, &find(&global), global.output),
         Command::Guard(Guard::Test(options)) => guard::test(&options, &find(&global), &global),
+        Command::Prompts(command) => prompts::run(&command, &find(&global), &global),
+        Command::Models(command) => models::run(&command, &find(&global), &global),
+        Command::Eval(command) => eval::run(&command, &find(&global), &global),
         Command::Explain(options) => explain::run(&options, &find(&global), global.output),
         Command::Audit(command) => audit::run(&command, &find(&global), global.output),
         Command::Content(command) => content::run(&command, &find(&global), global.output),

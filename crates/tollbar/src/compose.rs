@@ -18,7 +18,7 @@ use tb_config::{Loaded, Snapshot};
 use tb_core::ports::{ActStore, Journal, UsageStore};
 use tb_core::{Clock, KeyRing};
 use tb_engine::{Engine, Metrics, Parts, SystemClock};
-use tb_server::admin::{AdminServer, AdminState, KeyDirectory, Live};
+use tb_server::admin::{AdminServer, AdminState, KeyDirectory, Live, PromptDirectory};
 use tb_server::public::{Tls, Workers};
 use tb_store::{Durability, JournalSettings, MmapJournal};
 
@@ -47,6 +47,7 @@ pub(crate) struct Gateway {
     content: Content,
     usage: Arc<dyn UsageStore>,
     config: Arc<Live<Loaded>>,
+    prompts: Arc<PromptDirectory>,
     acts: Arc<dyn ActStore>,
     files: FileWatcher,
     retention: RetentionThread,
@@ -67,7 +68,7 @@ impl Gateway {
         let journal = open_journal(&loaded, &stores, &audit, durability)?;
         let engine = engine(&loaded, &stores, Arc::<MmapJournal>::clone(&journal))?;
         let content = Content::open(&snapshot, &engine)?;
-        let keys = key_directory(&stores, &engine)?;
+        let (keys, prompts) = directories(&stores, &engine, &snapshot)?;
         restore_quotas(&engine, &journal, stores.usage.as_ref())?;
         let watched = loaded.watched.clone();
         let config = Arc::new(Live::new(loaded));
@@ -86,6 +87,7 @@ impl Gateway {
             engine: engine.clone(),
             records: keeping,
             keys: Arc::clone(&keys),
+            prompts: Arc::clone(&prompts),
             acts: Arc::clone(&stores.acts),
             usage: Arc::clone(&stores.usage),
             audit: Arc::new(audit.log.reader()),
@@ -98,9 +100,9 @@ impl Gateway {
         };
         let admin =
             AdminServer::start(listeners.admin, state).context("cannot start the admin API")?;
-        let watcher = KeyWatcher::start(keys).context("cannot watch the keys")?;
+        let watcher =
+            KeyWatcher::start((keys, Arc::clone(&prompts))).context("cannot watch the keys")?;
         let files = FileWatcher::start(watched).context("cannot watch the files")?;
-        let (acts, usage) = (Arc::clone(&stores.acts), Arc::clone(&stores.usage));
         let gateway = Self {
             engine,
             workers,
@@ -109,9 +111,10 @@ impl Gateway {
             journal,
             audit,
             content,
-            usage,
+            usage: Arc::clone(&stores.usage),
             config,
-            acts,
+            prompts,
+            acts: Arc::clone(&stores.acts),
             files,
             retention,
         };
@@ -161,6 +164,9 @@ impl Gateway {
         acts.push(reload::act((&running.snapshot, &settled), now));
         fresh.snapshot = settled;
         self.engine.apply(Arc::clone(&fresh.snapshot));
+        if let Err(error) = self.prompts.register_files(&fresh.snapshot) {
+            tracing::error!(%error, "prompt files are not registered; the versions before stay");
+        }
         self.workers.speak(tls);
         self.files.watch(fresh.watched.clone());
         let hash = format!("{:016x}", fresh.snapshot.hash);
@@ -190,10 +196,30 @@ impl Gateway {
     }
 }
 
+/// What is in the store and must be in memory: keys, and prompts with the files of the
+/// configuration.
+fn directories(
+    stores: &Stores,
+    engine: &Engine,
+    snapshot: &Snapshot,
+) -> anyhow::Result<(Arc<KeyDirectory>, Arc<PromptDirectory>)> {
+    Ok((key_directory(stores, engine)?, prompt_directory(stores, engine, snapshot)?))
+}
+
 fn key_directory(stores: &Stores, engine: &Engine) -> anyhow::Result<Arc<KeyDirectory>> {
     let (keys, pepper) = (Arc::clone(&stores.keys), stores.pepper.clone());
     let directory = KeyDirectory::open(keys, pepper, engine.clone())?;
     Ok(Arc::new(directory.with_uses(Arc::clone(&stores.key_uses))?))
+}
+
+fn prompt_directory(
+    stores: &Stores,
+    engine: &Engine,
+    snapshot: &Snapshot,
+) -> anyhow::Result<Arc<PromptDirectory>> {
+    let directory = PromptDirectory::open(Arc::clone(&stores.prompts), engine.clone())?;
+    directory.register_files(snapshot).context("cannot register the prompt files")?;
+    Ok(Arc::new(directory))
 }
 
 fn durability(snapshot: &Snapshot) -> Durability {

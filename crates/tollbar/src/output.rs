@@ -1,6 +1,6 @@
 //! The one place that prints. Data goes to standard output, messages to standard error.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 
 use clap::ValueEnum;
 use serde::ser::{Serialize, SerializeMap, Serializer};
@@ -222,6 +222,18 @@ pub(crate) fn json_line(value: &impl Serialize) -> std::io::Result<()> {
 pub(crate) fn message(text: &str) {
     // There is nowhere left to say that standard error is closed.
     let _ = writeln!(std::io::stderr().lock(), "{text}");
+}
+
+/// Shows how far long work is, in place of what this showed before; an empty text takes it away.
+pub(crate) fn progress(text: &str) {
+    let mut stderr = std::io::stderr().lock();
+    // There is nowhere left to say that standard error is closed.
+    let _ = write!(stderr, "\r\u{1b}[K{text}").and_then(|()| stderr.flush());
+}
+
+/// Whether anybody sees [`progress`].
+pub(crate) fn has_viewer() -> bool {
+    std::io::stderr().is_terminal()
 }
 
 #[cfg(test)]

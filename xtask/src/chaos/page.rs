@@ -101,18 +101,23 @@ fn millis(us: f64) -> String {
 pub(crate) fn write_docs(path: &Path, levels: &[Level], machine: &Machine) -> anyhow::Result<()> {
     let requests = levels.iter().map(|level| level.requests).max().unwrap_or(0);
     let text = format!(
-        "{date}, {requests} requests a level on {CONNECTIONS} connections, on a machine of \
-         {cores} cores ({processor}, {memory} GiB, {kernel}; load before the run {load}). The times are those of \
-         this one run on this machine, with gateway and clients on the same cores.\n\n{table}",
+        "{date}, {requests} requests a level on {CONNECTIONS} connections, on {shape}. The times \
+         are those of this one run on this machine, with gateway and clients on the same cores.\
+         \n\n{table}",
         date = machine.date,
-        cores = machine.cores,
-        processor = machine.processor,
-        memory = machine.memory_gib,
-        kernel = machine.kernel,
-        load = machine.load_before,
+        shape = shape(machine),
         table = table(levels),
     );
     write_between(path, (BEGIN, END), &text)
+}
+
+/// What the figures were made on.
+fn shape(machine: &Machine) -> String {
+    let Machine { cores, processor, memory_gib, kernel, load_before, .. } = machine;
+    format!(
+        "a machine of {cores} cores ({processor}, {memory_gib} GiB, {kernel}; load before the run \
+         {load_before})"
+    )
 }
 
 const CLASS_BEGIN: &str =
@@ -135,7 +140,7 @@ pub(crate) fn write_data_class(
     outcome: &Outcome,
     machine: &Machine,
 ) -> anyhow::Result<()> {
-    let text = format!("{}: {}\n", machine.date, data_class(outcome));
+    let text = format!("{}, on {}: {}\n", machine.date, shape(machine), data_class(outcome));
     write_between(path, (CLASS_BEGIN, CLASS_END), &text)
 }
 

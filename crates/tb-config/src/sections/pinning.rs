@@ -20,28 +20,29 @@ pub(super) fn pinning(section: Option<&Section<'_>>) -> Option<Pinning> {
     let on_retired = section.value::<Word<OnRetired>>("on_retired");
     let freeze_on_drift = section.value::<bool>("freeze_on_drift");
     let path = section.value::<String>("lock_file");
-    let must_be = policy.as_ref().is_some_and(|policy| policy.value.0 == PinPolicy::Resolve)
-        || section.written_at("lock_file").is_some();
-    let locked = lock_file(section.reader, &path?, must_be);
+    let path = path?;
+    let is_awaited = policy.as_ref().is_some_and(|policy| policy.value.0 == PinPolicy::Resolve);
+    let locked = lock_file(section.reader, &path, is_awaited);
     Some(Pinning {
         policy: policy?.value.0,
         on_retired: on_retired?.value.0,
         freeze_on_drift: freeze_on_drift?.value,
+        lock_file: section.reader.resolve(&path.value),
         locked: locked?,
     })
 }
 
-/// The entries of the file; none when it is absent and may be. `None` was reported.
+/// The entries of the file; none before the first `models lock`. `None` was reported.
 fn lock_file(
     reader: &Reader<'_>,
     path: &At<String>,
-    must_be: bool,
+    is_awaited: bool,
 ) -> Option<BTreeMap<String, Locked>> {
-    let absent = || {
-        let read = reader.environment.read_file(&reader.resolve(&path.value));
-        matches!(read, Err(why) if why.kind() == ErrorKind::NotFound)
-    };
-    if !must_be && absent() {
+    let read = reader.environment.read_file(&reader.resolve(&path.value));
+    if matches!(read, Err(why) if why.kind() == ErrorKind::NotFound) {
+        if is_awaited {
+            reader.watch(&path.value);
+        }
         return Some(BTreeMap::new());
     }
     let text = named_file::watched(reader, path, "lock file", Code::UnreadableLock)?;

@@ -30,6 +30,8 @@ pub(crate) struct Known<'a> {
     pub(super) workloads: &'a HashMap<String, Vec<Workload>>,
     /// `[content_log]` is written, or was reported.
     pub(super) content_log: bool,
+    /// `templates_only` of `[prompts]`.
+    pub(super) templates_only: bool,
 }
 
 pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> Option<Service> {
@@ -41,6 +43,7 @@ pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> O
     let audit = section.value::<Word<AuditPolicy>>("audit");
     let content_log = content_log(section, known);
     let networks = section.list::<Network>("networks");
+    let templates_only = section.optional::<bool>("templates_only");
     let limits = limits_and_budget(section);
     let user_limits = user_limits(section);
     let guard = known.guard.of_service(name, section);
@@ -66,6 +69,7 @@ pub(crate) fn service(name: &str, section: &Section<'_>, known: &Known<'_>) -> O
         workloads: known.workloads.get(name).cloned().unwrap_or_default(),
         own_classes: data_classes.own,
         data_class: data_class?,
+        templates_only: templates_only.map_or(known.templates_only, |own| own.value),
     })
 }
 

@@ -1,6 +1,7 @@
 //! Which versions of models may be called.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use tb_core::versions::facts;
 use tb_core::{ModelName, Timestamp};
@@ -17,7 +18,9 @@ pub struct Pinning {
     pub on_retired: OnRetired,
     /// Whether a target that served another model than the pinned one is not called any more.
     pub freeze_on_drift: bool,
-    /// The lock file, by `provider/model`.
+    /// Where the lock file is, or would be.
+    pub lock_file: PathBuf,
+    /// What stands in it, by `provider/model`.
     pub locked: BTreeMap<String, Locked>,
 }
 

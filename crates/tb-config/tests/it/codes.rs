@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use tb_config::{Code, FixedEnvironment, Overrides, Source, load};
+use tb_config::{Code, FixedEnvironment, Overrides, Source, SystemEnvironment, load};
 
 use crate::{FOLDER, codes, read, read_in};
 
@@ -101,7 +101,7 @@ fn values() -> Vec<Case> {
         ("E0013", vec!["[providers.p]\ndialect = \"openai\"\nbase_url = \"ftp://h\"".to_owned(), with_provider("[audit]\ncheckpoint_to = \"http://log.example/x\""), with_provider("[audit]\ncheckpoint_to = \"https://u:p@log.example\"")]),
         ("E0014", vec![provider("baa = { reference = \"1\", expires = \"2027-02-30\" }")]),
         ("E0015", vec!["[providers.\"a/b\"]\ndialect = \"simulated\"".to_owned(), with_provider("[prices.gpt]\ninput = 1\noutput = 1"), service("purposes = [\"a b\"]"), service("purposes = [\"a\"]\nmodels = [\"*-x\"]"), guard("keywords = [{ name = \"a b\", words = [\"c\"] }]"), with_provider("[data_classes.Health]\nlevel = \"health\""), with_provider("[data_classes.\"a:b\"]\nlevel = \"public\""), with_provider("[audit]\npath = \"\"")]),
-        ("E0016", vec![with_provider("[prompts]"), with_provider("[telemetry]\notlp_endpoint = \"http://h\""), service("purposes = [\"a\"]\ntemplates_only = true"), "[providers.p]\ndialect = \"bedrock\"".to_owned()]),
+        ("E0016", vec![with_provider("[alerts]"), with_provider("[telemetry]\notlp_endpoint = \"http://h\""), service("purposes = [\"a\"]\ncache = {}"), "[providers.p]\ndialect = \"bedrock\"".to_owned()]),
         ("E0020", vec![provider("api_keys = [{ env = \"UNSET_KEY\" }]"), logged("master_key = { env = \"UNSET_KEY\" }")]),
         ("E0021", vec![provider("api_keys = [{ file = \"nowhere\" }]"), logged("master_key = { file = \"nowhere\" }")]),
         ("E0022", vec![provider("api_keys = [{ env = \"EMPTY\" }]"), provider("api_keys = [{ file = \"empty\" }]")]),
@@ -151,7 +151,7 @@ fn accountability() -> Vec<Case> {
         ("E0059", vec![secured("certificate = \"nowhere.pem\"\nkey = \"key.pem\""), secured("certificate = \"key.pem\"\nkey = \"key.pem\""), secured("certificate = \"cert.pem\"\nkey = \"cert.pem\""), secured("certificate = \"cert.pem\"\nkey = \"key.pem\"\nclient_ca = \"key.pem\""), issued("issuer = \"i\"\naudience = \"a\"\nalgorithms = [\"RS256\"]\njwks_file = \"nowhere.json\""), issued("issuer = \"i\"\naudience = \"a\"\nalgorithms = [\"RS256\"]\njwks_file = \"cert.pem\"")]),
         ("E0060", vec![caller("data_classes = [\"public\"]"), caller("data_classes = [\"public\", \"internal\"]\ndata_class = \"personal\"")]),
         ("E0061", vec![provider("data_classes = [\"secret\"]"), caller("data_classes = [\"internal\", \"acme\"]"), caller("data_classes = [\"Internal\"]")]),
-        ("E0062", vec![with_provider("[pinning]\npolicy = \"resolve\""), with_provider("[pinning]\nlock_file = \"nowhere.lock\"")]),
+        ("E0063", vec![with_provider("[prompts]"), with_provider("[prompts]\npath = \"bad-prompts\"")]),
     ]
 }
 
@@ -177,6 +177,7 @@ fn environment() -> FixedEnvironment {
         .with_var("EMPTY", " ")
         .with_var("TWO_LINES", "sk-1\nsk-2")
         .with_var("MASTER", &"0f".repeat(32))
+        .with_file(format!("{FOLDER}/bad-prompts/a.prompt"), "---\nmodle: x\n---\nhi")
         .with_file(format!("{FOLDER}/short-key"), &"0f".repeat(31))
         .with_file(format!("{FOLDER}/cert.pem"), "-----BEGIN CERTIFICATE-----\n")
         .with_file(format!("{FOLDER}/key.pem"), "-----BEGIN EC PRIVATE KEY-----\n")
@@ -211,10 +212,22 @@ fn each_faulty_file_gives_its_code_and_no_other() {
 #[test]
 fn every_code_has_a_case() {
     let mut tested: BTreeSet<_> = cases().into_iter().map(|(code, _)| code).collect();
-    // These two come from other sources than a text; they have their own tests below.
-    tested.extend(["E0001", "W0104"]);
+    // These come from other sources than a text; they have their own tests below.
+    tested.extend(["E0001", "E0062", "W0104"]);
     let all: BTreeSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
     assert_eq!(tested, all);
+}
+
+#[test]
+fn a_lock_file_that_cannot_be_read_is_reported_and_a_missing_one_is_empty() {
+    let read = |lock: &str| {
+        let text = with_provider(&format!("[pinning]\nlock_file = \"{lock}\""));
+        let source = Source::Text { name: "t.toml".into(), folder: "/".into(), text };
+        load(&source, &Overrides::default(), &SystemEnvironment)
+    };
+    let report = read(env!("CARGO_MANIFEST_DIR")).unwrap_err();
+    assert_eq!(report.diagnostics[0].code, Code::UnreadableLock);
+    assert!(read("/nowhere/models.lock").unwrap().snapshot.pinning.locked.is_empty());
 }
 
 #[test]
@@ -231,7 +244,7 @@ fn a_file_that_is_not_utf_8_is_refused() {
     let path = folder.path().join("tollbar.toml");
     std::fs::write(&path, b"[server]\nname = \"\xff\"").unwrap();
     let source = Source::File(path);
-    let report = load(&source, &Overrides::default(), &tb_config::SystemEnvironment).unwrap_err();
+    let report = load(&source, &Overrides::default(), &SystemEnvironment).unwrap_err();
     assert_eq!(report.diagnostics[0].code, Code::UnreadableFile);
     assert!(report.diagnostics[0].message.contains("UTF-8"));
 }
@@ -249,7 +262,7 @@ fn a_vendor_without_its_address_is_left_out_with_a_warning() {
 #[test]
 fn all_faults_are_found_in_one_run_and_sorted() {
     let outcome = read(
-        "[server]\nlisten = 1\n[models.m]\ntargets = []\n[providers.p]\ndialect = \"x\"\n[prompts]\n",
+        "[server]\nlisten = 1\n[models.m]\ntargets = []\n[providers.p]\ndialect = \"x\"\n[alerts]\n",
     );
     assert_eq!(codes(&outcome), ["E0004", "E0032", "E0006", "E0016"]);
 }

@@ -34,6 +34,13 @@ fn every_example_loads_without_a_warning() {
                 environment.with_file(&named, &text)
             },
         );
+        let prompts = ["classify.prompt", "translate.prompt", "partials/house.prompt"];
+        let environment = prompts.iter().fold(environment, |environment, name| {
+            let named = examples().join("prompts").join(name);
+            let text = std::fs::read_to_string(&named).unwrap();
+            // Paths of the file are joined to its absolute folder as they are written.
+            environment.with_file(&named, &text)
+        });
         let loaded = load(&Source::File(path.clone()), &Overrides::default(), &environment);
         let loaded = loaded.unwrap_or_else(|report| panic!("{report}"));
         assert_eq!(loaded.warnings, [], "{}", path.display());
@@ -49,6 +56,7 @@ fn every_example_loads_without_a_warning() {
         "local-model",
         "minimal",
         "production",
+        "prompts",
         "resilience",
     ];
     assert_eq!(seen, all);

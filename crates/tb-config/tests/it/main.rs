@@ -15,6 +15,7 @@ mod guard;
 mod ladder;
 mod meaning;
 mod precedence;
+mod prompts;
 mod reports;
 mod rules;
 mod schema;

@@ -76,7 +76,7 @@ checkpoint_to = ["stdot", "http://log.example/checkpoints"]
 [server.tls]
 certificate = "nowhere.pem"
 
-[prompts]
+[alerts]
 path = "prompts/"
 
 [services.bot.budget]

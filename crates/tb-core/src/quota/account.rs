@@ -10,6 +10,10 @@ use crate::{Budget, Limits, NanoUsd, Timestamp};
 /// settled all the time.
 const SOON_MS: u64 = 1_000;
 
+/// A request that begins so long before the latest moment was no slow one: bodies and queues
+/// have shorter time-outs.
+const AHEAD_MS: i64 = 600_000;
+
 /// What one scope has used and reserved. It counts what some [`Limits`] asked for so far; a limit
 /// that is new is counted from then on, unless what came before is restored.
 #[derive(Debug, Clone, Default)]
@@ -49,11 +53,15 @@ pub struct Gauge {
 }
 
 impl Account {
-    /// Whether one more request may be served.
+    /// Whether one more request may be served. A request that begins this long before the latest
+    /// moment says that the clock had run ahead and was set right, see [`Self::turn_back`].
     ///
     /// # Errors
     /// The first limit that does not allow it.
     pub fn may_enter(&mut self, limits: &Limits, now: Timestamp) -> Result<(), Reached> {
+        if self.last_ms.saturating_sub(now.0) > AHEAD_MS {
+            self.turn_back(now.0);
+        }
         let now_ms = self.advance(limits, now);
         if let Some(most) = limits.concurrent
             && self.running >= most
@@ -297,6 +305,19 @@ impl Account {
         let now_ms = self.pass(now);
         self.ensure(limits, now_ms);
         now_ms
+    }
+
+    /// Takes an earlier moment for the present one, or no window would move and no period begin
+    /// until time has caught up. What is counted stays counted, as of now; what was spent in the
+    /// period before the clock ran ahead is there again.
+    fn turn_back(&mut self, now_ms: i64) {
+        (self.last_ms, self.used_ms) = (now_ms, self.used_ms.min(now_ms));
+        for window in &mut self.windows {
+            window.turn_back(now_ms);
+        }
+        for spending in &mut self.spending {
+            spending.turn_back(now_ms);
+        }
     }
 
     /// Lets time pass: periods begin, leases end.

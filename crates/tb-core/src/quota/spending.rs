@@ -52,7 +52,11 @@ pub(super) struct Spending {
     pub(super) period: Period,
     pub(super) spent: u64,
     pub(super) reserved: u64,
+    /// The period before the present one, with what was spent in it.
+    before: Option<(Period, u64)>,
     warned: Thresholds,
+    /// The amount that `warned` is about.
+    warned_of: u64,
     /// Reservations from before were not counted here.
     since_ms: i64,
 }
@@ -67,7 +71,9 @@ impl Spending {
             zone,
             spent: 0,
             reserved: 0,
+            before: None,
             warned: Thresholds::default(),
+            warned_of: nanos(budget.amount),
             since_ms: now_ms,
         }
     }
@@ -82,9 +88,22 @@ impl Spending {
         if now_ms < self.period.end.0 {
             return;
         }
+        self.before = Some((self.period, self.spent));
         self.period = Period::at(self.window, &self.zone, Timestamp(now_ms));
         (self.spent, self.reserved) = (0, 0);
         self.warned = Thresholds::default();
+    }
+
+    /// The present is earlier than was thought: where the period is an earlier one, what was
+    /// spent in it and since counts in it. Nobody is warned of that again.
+    pub(super) fn turn_back(&mut self, now_ms: i64) {
+        if now_ms >= self.period.begin.0 {
+            return;
+        }
+        self.period = Period::at(self.window, &self.zone, Timestamp(now_ms));
+        let before = self.before.take().filter(|(period, _)| *period == self.period);
+        self.spent = self.spent.saturating_add(before.map_or(0, |(_, spent)| spent));
+        self.warned = Thresholds::passed(self.spent, self.warned_of);
     }
 
     /// What a reservation holds is given back; that of an earlier period holds nothing here.
@@ -105,19 +124,31 @@ impl Spending {
     /// Counts what was spent in this period before; nobody is warned of that again.
     pub(super) fn restore(&mut self, budget: &Budget, amount: u64) {
         self.spent = self.spent.saturating_add(amount);
-        self.warned = Thresholds::passed(self.spent, nanos(budget.amount));
+        self.warned_of = nanos(budget.amount);
+        self.warned = Thresholds::passed(self.spent, self.warned_of);
     }
 
     /// The thresholds that were passed and nobody was told of.
     pub(super) fn newly_passed(&mut self, budget: &Budget) -> Thresholds {
+        self.follow(budget);
         let passed = Thresholds::passed(self.spent, nanos(budget.amount));
         let new = passed.0 & !self.warned.0;
         self.warned.0 |= new;
         Thresholds(new)
     }
 
+    /// Of a budget that was raised the thresholds that are ahead again are warned of again.
+    fn follow(&mut self, budget: &Budget) {
+        let amount = nanos(budget.amount);
+        if amount != self.warned_of {
+            self.warned_of = amount;
+            self.warned.0 &= Thresholds::passed(self.spent, amount).0;
+        }
+    }
+
     /// The budget refuses requests: whoever waits for its last percent waits for ever.
     pub(super) fn refused(&mut self, budget: &Budget) -> Thresholds {
+        self.follow(budget);
         let [.., nearly, _] = WARNING_PERCENTS;
         let is_nearly_spent =
             u128::from(self.spent) * 100 >= u128::from(nanos(budget.amount)) * u128::from(nearly);

@@ -134,6 +134,27 @@ fn a_budget_that_refuses_near_its_end_counts_as_spent() {
 }
 
 #[test]
+fn a_budget_that_is_changed_warns_of_what_lies_ahead_of_it_then() {
+    let (mut account, mut limits) = (Account::default(), limited());
+    let amount = |limits: &mut Limits, amount| {
+        limits.budget.as_mut().unwrap().amount = NanoUsd(amount);
+    };
+    assert_eq!(spend(&mut account, &limits, 960, NOW), [50, 80, 95]);
+    assert_eq!(account.warnings(&limits, true).percents().collect::<Vec<_>>(), [100]);
+    amount(&mut limits, 1_900);
+    assert_eq!(spend(&mut account, &limits, 1, NOW), [0_u64; 0], "half was told of already");
+    assert_eq!(spend(&mut account, &limits, 600, NOW), [80]);
+    assert_eq!(spend(&mut account, &limits, 400, NOW), [95, 100]);
+    amount(&mut limits, 4_000);
+    amount(&mut limits, 2_000);
+    assert_eq!(spend(&mut account, &limits, 1, NOW), [0_u64; 0], "only what is asked for counts");
+    amount(&mut limits, 100_000);
+    assert_eq!(spend(&mut account, &limits, 1, NOW), [0_u64; 0]);
+    amount(&mut limits, 2_000);
+    assert_eq!(spend(&mut account, &limits, 1, NOW), [50, 80, 95]);
+}
+
+#[test]
 fn what_is_restored_is_counted_and_not_warned_of() {
     let (mut account, mut limits) = (Account::default(), limited());
     limits.requests_per_hour = Some(10);
@@ -203,4 +224,35 @@ fn a_clock_that_goes_back_frees_nothing() {
     spend(&mut account, &limits, 1_000, NOW);
     let before = NOW.plus_ms(-40 * 86_400_000);
     assert!(account.may_reserve(&limits, spends(1), before).is_err());
+    account.may_enter(&limits, before).unwrap();
+    assert!(account.may_reserve(&limits, spends(1), before).is_err(), "it is spent here as well");
+}
+
+#[test]
+fn a_clock_that_ran_ahead_and_is_set_right_leaves_nothing_stuck() {
+    let (mut account, mut limits) = (Account::default(), limited());
+    limits.requests_per_minute = Some(2);
+    spend(&mut account, &limits, 700, NOW);
+    let year_ahead = NOW.plus_ms(366 * 86_400_000);
+    account.may_enter(&limits, year_ahead).unwrap();
+    account.enter(year_ahead);
+    let under_way = account.reserve(spends(100), year_ahead, year_ahead.plus_ms(600_000));
+    spend(&mut account, &limits, 50, year_ahead);
+    // Set right: what was used counts, and leaves its windows again.
+    let now = NOW.plus_ms(60_000);
+    account.may_enter(&limits, now).unwrap();
+    account.enter(now);
+    assert_eq!(account.may_enter(&limits, now).unwrap_err().used, 2);
+    assert_eq!(account.spent(&limits, now).unwrap().0, NanoUsd(750));
+    account.settle(under_way, spends(90), now);
+    assert_eq!(account.spent(&limits, now).unwrap().0, NanoUsd(840));
+    assert!(account.may_reserve(&limits, spends(160), now).is_ok());
+    assert!(account.may_reserve(&limits, spends(161), now).is_err());
+    let later = now.plus_ms(66_000);
+    assert!(account.may_enter(&limits, later).is_ok(), "a minute is a minute again");
+    // A request that took long is no clock that was set.
+    account.enter(later);
+    account.may_enter(&limits, later.plus_ms(-500_000)).unwrap();
+    account.enter(later);
+    assert!(account.may_enter(&limits, later).is_err());
 }

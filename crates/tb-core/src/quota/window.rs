@@ -59,6 +59,16 @@ impl Window {
         }
     }
 
+    /// The present is earlier than what it holds: all of that counts as of now.
+    pub(super) fn turn_back(&mut self, now_ms: i64) {
+        let total = self.total;
+        self.counts.fill(0);
+        (self.total, self.head) = (0, now_ms.div_euclid(self.span.step_ms()));
+        // What was reserved at later moments is not to be found by them any more.
+        self.since_ms = now_ms;
+        self.put(self.head, total);
+    }
+
     /// Milliseconds until `amount` of it has left; until all has where it holds less.
     pub(super) fn leaves_in_ms(&self, now_ms: i64, amount: u64) -> u64 {
         let (mut left, mut last) = (0_u64, self.head);

@@ -39,7 +39,7 @@ async fn keeper_of(gateway: &Gateway, ask: &Ask) -> Keeper {
     let (engine, head) = (&gateway.engine, &request.head);
     let (admitted, mut settlement) = admit::admit(engine, head).unwrap();
     let body = request.body.await.unwrap().bytes;
-    let composed = compose::compose(head, admitted, body, &mut settlement).unwrap();
+    let composed = compose::compose(engine, head, admitted, body, &mut settlement).unwrap();
     let scrubbed = scrub::scrub(engine, head, composed, &mut settlement).await.unwrap();
     match lookup::lookup(engine, head, scrubbed, &mut settlement).await.unwrap() {
         lookup::Found::Fresh(fresh) => fresh.keeper,

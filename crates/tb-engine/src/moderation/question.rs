@@ -12,6 +12,7 @@ use tb_api::json::Document;
 use tb_config::{Moderation, ModerationForm, Service};
 use tb_core::breaker::Verdict;
 use tb_core::{ClassSet, Classes, EndReason, Purpose, RequestId, Surface, UsageRow};
+use tb_guard::CharacterCounts;
 
 use super::portions::Portion;
 use super::verdict::{Scores, of_chat, of_moderations};
@@ -163,6 +164,7 @@ impl Asker {
             base64_embeddings: false,
             previous_response_id: None,
             input_tokens,
+            characters: CharacterCounts::default(),
         };
         let scrubbed = self.scrubbed(composed);
         Ok(Fresh { scrubbed, keeper: Keeper::default(), overheard: None })

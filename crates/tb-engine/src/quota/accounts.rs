@@ -103,22 +103,50 @@ impl Accounts {
 }
 
 impl Shard {
-    /// Forgets end users until there are no more than `enough`: those whose accounts say nothing, and where that is not enough those
-    /// that were used least recently. One with a request under way is held by it, and stays.
+    /// Forgets end users until there are no more than `enough`: those whose accounts say nothing,
+    /// and where that is not enough those of the service with the most users that were used least
+    /// recently. So a service whose callers make names up loses its own users and not those of
+    /// others. One with a request under way is held by it, and stays.
     fn make_room(&mut self, enough: usize, now: Timestamp) {
-        self.retain_users(|account| !lock(account).is_idle(now));
-        let unused = self.accounts.iter().filter(|(scope, account)| is_unused(scope, account));
-        let mut moments: Vec<_> = unused.map(|(_, one)| lock(one).last_used()).collect();
-        let forgotten = self.users.saturating_sub(enough).min(moments.len());
-        if let Some(last) = forgotten.checked_sub(1) {
-            let (_, latest, _) = moments.select_nth_unstable(last);
-            let latest = *latest;
-            self.retain_users(|account| lock(account).last_used() > latest);
+        self.retain_users(|_, account| !lock(account).is_idle(now));
+        while self.users > enough {
+            let before = self.users;
+            if let Some(crowd) = self.crowd() {
+                self.forget_oldest(&crowd, before - enough);
+            }
+            if self.users == before {
+                return;
+            }
         }
     }
 
-    fn retain_users(&mut self, keep: impl Fn(&SharedAccount) -> bool) {
-        self.accounts.retain(|scope, account| !is_unused(scope, account) || keep(account));
+    /// The service with the most users that nobody holds.
+    fn crowd(&self) -> Option<ServiceName> {
+        let mut users: HashMap<&ServiceName, usize> = HashMap::new();
+        for (scope, account) in &self.accounts {
+            if let (Scope::User(service, _), true) = (scope, is_unused(scope, account)) {
+                *users.entry(service).or_default() += 1;
+            }
+        }
+        users.into_iter().max_by_key(|(_, users)| *users).map(|(service, _)| service.clone())
+    }
+
+    /// Forgets so many users of a service, or more where some were used at the same moment.
+    fn forget_oldest(&mut self, crowd: &ServiceName, number: usize) {
+        let is_theirs =
+            |scope: &Scope| matches!(scope, Scope::User(service, _) if service == crowd);
+        let unused = self.accounts.iter();
+        let unused = unused.filter(|(scope, one)| is_theirs(scope) && is_unused(scope, one));
+        let mut moments: Vec<_> = unused.map(|(_, one)| lock(one).last_used()).collect();
+        if let Some(last) = number.min(moments.len()).checked_sub(1) {
+            let (_, latest, _) = moments.select_nth_unstable(last);
+            let latest = *latest;
+            self.retain_users(|scope, one| !is_theirs(scope) || lock(one).last_used() > latest);
+        }
+    }
+
+    fn retain_users(&mut self, keep: impl Fn(&Scope, &SharedAccount) -> bool) {
+        self.accounts.retain(|scope, account| !is_unused(scope, account) || keep(scope, account));
         let is_user = |scope: &&Scope| matches!(scope, Scope::User(..));
         self.users = self.accounts.keys().filter(is_user).count();
     }
@@ -175,6 +203,21 @@ mod tests {
             drop(accounts.account(user(number), Timestamp(2)));
         }
         assert!((0..1_000).all(|number| accounts.known(&user(number)).is_some()));
+    }
+
+    #[test]
+    fn names_that_one_service_makes_up_drive_out_no_users_of_another() {
+        let accounts = Accounts::with_users(1_600);
+        let own =
+            |number: usize| Scope::User(ServiceName::from("other"), number.to_string().into());
+        for number in 0..200 {
+            lock(&accounts.account(own(number), Timestamp(1))).enter(Timestamp(1));
+        }
+        for number in 0..20_000 {
+            drop(use_one(&accounts, number, 5 + i64::try_from(number).unwrap()));
+        }
+        assert!((0..200).all(|number| accounts.known(&own(number)).is_some()));
+        assert!(accounts.users(&ServiceName::from("bot")).len() <= 1_616);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use tb_api::json::Value;
 use tb_config::Service;
 use tb_core::Surface;
 
@@ -73,19 +74,36 @@ pub(crate) fn claim_own(
 impl Stated {
     /// What the body says, in the words of its route.
     pub(super) fn read(surface: Surface, body: &Body) -> Self {
-        let Body::Json(document) = body else { return Self { each: None, answers: 1 } };
-        let count = |key: &str| document.get(key)?.as_u64();
+        let count = |key: &str| match body {
+            Body::Json(document) => whole(document.get(key)?),
+            Body::Form(form, _) => form.text(key)?.trim().parse().ok(),
+            Body::Empty => None,
+        };
         let (each, answers) = match surface {
+            // Which of both a provider keeps to is its own affair.
             Surface::ChatCompletions => {
-                (count("max_completion_tokens").or_else(|| count("max_tokens")), count("n"))
+                (count("max_completion_tokens").max(count("max_tokens")), count("n"))
             }
             Surface::Completions => (count("max_tokens"), count("best_of").max(count("n"))),
             Surface::Messages => (count("max_tokens"), None),
             Surface::Responses => (count("max_output_tokens"), None),
+            Surface::ImagesGenerations | Surface::ImagesEdits | Surface::ImagesVariations => {
+                (None, count("n"))
+            }
             _ => (None, None),
         };
-        Self { each, answers: answers.unwrap_or(1).max(1) }
+        // Nothing is no bound: there are servers that take it for none.
+        Self { each: each.filter(|each| *each > 0), answers: answers.unwrap_or(1).max(1) }
     }
+}
+
+/// A count in every form in which a lenient server may read one: `3`, `3.0`, `3e0`, `"3"`. One
+/// below nothing is none, as servers take -1 for "no bound".
+fn whole(value: Value<'_>) -> Option<u64> {
+    let read = |value: &Value<'_>| value.as_str()?.trim().parse::<f64>().ok();
+    let number = || value.as_f64().or_else(|| read(&value)).filter(|number| *number >= 0.0);
+    // Beyond what can be counted is more than any limit.
+    value.as_u64().or_else(|| Some(format!("{:.0}", number()?.ceil()).parse().unwrap_or(u64::MAX)))
 }
 
 #[cfg(test)]
@@ -111,5 +129,24 @@ mod tests {
         assert_eq!(stated(Messages, r#"{"max_tokens":8,"n":9}"#), (Some(8), 1));
         assert_eq!(stated(Embeddings, r#"{"max_tokens":8}"#), (None, 1));
         assert_eq!(stated(ChatCompletions, r#"{"max_tokens":null,"n":0}"#), (None, 1));
+    }
+
+    #[test]
+    fn no_form_of_a_count_makes_a_request_look_smaller() {
+        use Surface::{ChatCompletions, Completions};
+        for (body, expected) in [
+            (r#"{"max_tokens":70,"max_completion_tokens":5}"#, (Some(70), 1)),
+            (r#"{"max_tokens":5.0,"n":3.0}"#, (Some(5), 3)),
+            (r#"{"max_tokens":"5","n":"3"}"#, (Some(5), 3)),
+            (r#"{"max_tokens":5e2,"n":2.5}"#, (Some(500), 3)),
+            (r#"{"max_tokens":0,"n":-4}"#, (None, 1)),
+            (r#"{"max_tokens":-1}"#, (None, 1)),
+            (r#"{"max_tokens":1e300,"n":99999999999999999999}"#, (Some(u64::MAX), u64::MAX)),
+            (r#"{"max_tokens":[5],"n":{}}"#, (None, 1)),
+        ] {
+            assert_eq!(stated(ChatCompletions, body), expected, "{body}");
+        }
+        assert_eq!(stated(Completions, r#"{"best_of":"7","n":2.0}"#), (None, 7));
+        assert_eq!(stated(Surface::ImagesGenerations, r#"{"n":4}"#), (None, 4));
     }
 }

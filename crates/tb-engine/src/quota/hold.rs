@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use tb_core::quota::{Account, Amount, Standing, Thresholds, Ticket};
+use tb_core::quota::{Account, Amount, Limit, Standing, Thresholds, Ticket};
 use tb_core::{NanoUsd, Price, Timestamp, TokenCounts};
 use tb_providers::AnswerFacts;
 
@@ -46,16 +46,25 @@ struct Hold {
     counts: TokenCounts,
     amount: Amount,
     target: Arc<RunningTarget>,
-    /// Whether what comes is counted as it passes.
-    is_metered: bool,
+    output: Output,
+}
+
+/// What an answer has that is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Output {
+    Nothing,
+    /// Tokens of text, which are counted as they pass.
+    Text,
+    /// Images or sound. Where the model has a price, the provider tells the tokens at the end.
+    Pieces,
 }
 
 /// What an attempt needs.
 pub(crate) struct Need {
     /// The estimate.
     pub(crate) input_tokens: u64,
-    /// Whether the answer has tokens too.
-    pub(crate) has_output: bool,
+    /// What the answer has.
+    pub(crate) output: Output,
     /// When the attempt begins.
     pub(crate) at: Timestamp,
 }
@@ -102,7 +111,11 @@ impl Claim {
         need: &Need,
     ) -> Result<(), Box<LimitReached>> {
         self.release();
-        let output = if need.has_output { self.output_bound(target) } else { 0 };
+        let output = match need.output {
+            Output::Nothing => 0,
+            Output::Pieces if target.price.is_none() => 0,
+            Output::Text | Output::Pieces => self.output_bound(target),
+        };
         let counts = TokenCounts {
             input_fresh: need.input_tokens,
             output_visible: output,
@@ -112,8 +125,8 @@ impl Claim {
         let lease_end = need.at.plus_ms(self.longest_ms.saturating_add(LEASE_MARGIN_MS));
         let tickets =
             self.take(amount, need.at, |_, account| account.reserve(amount, need.at, lease_end))?;
-        let (is_metered, target) = (need.has_output, Arc::clone(target));
-        self.hold = Some(Hold { tickets, counts, amount, target, is_metered });
+        let (output, target) = (need.output, Arc::clone(target));
+        self.hold = Some(Hold { tickets, counts, amount, target, output });
         Ok(())
     }
 
@@ -127,7 +140,11 @@ impl Claim {
         let mut accounts = self.scopes.lock();
         let refused = accounts.iter_mut().flatten().find_map(|(bound, account)| {
             let reached = account.may_reserve(bound.limits(), amount, at).err()?;
-            (!self.is_own).then(|| (reached, *bound, Passed::of(bound, account, true)))
+            (!self.is_own).then(|| {
+                let is_budget = reached.limit == Limit::Budget;
+                let passed = is_budget.then(|| Passed::of(bound, account, true)).flatten();
+                (reached, *bound, passed)
+            })
         });
         if let Some((reached, bound, passed)) = refused {
             drop(accounts);
@@ -144,7 +161,7 @@ impl Claim {
     /// Whether more output was seen than is reserved.
     pub(crate) fn is_outgrown(&self, facts: &AnswerFacts) -> bool {
         let Some(hold) = &self.hold else { return false };
-        hold.is_metered && self.seen(facts) > hold.counts.output_visible
+        hold.output == Output::Text && self.seen(facts) > hold.counts.output_visible
     }
 
     /// The output tokens that were seen so far.
@@ -189,8 +206,13 @@ impl Claim {
     /// answer, as its provider tells them.
     pub(crate) fn settle(&mut self, real: Amount, told: Option<u64>, at: Timestamp) {
         let Some(hold) = self.hold.take() else { return };
-        if let Some(tokens) = told.filter(|_| hold.is_metered) {
-            self.ledger.outputs.note(&hold.target.model, tokens / self.stated.answers.max(1));
+        if let Some(tokens) = told.filter(|_| hold.output != Output::Nothing) {
+            let tokens = tokens / self.stated.answers.max(1);
+            // An answer that was cut where its client asked for that says nothing of how long
+            // others are, or whoever asks for one word lowers the bound for all.
+            if self.stated.each.is_none_or(|each| tokens < each) {
+                self.ledger.outputs.note(&hold.target.model, tokens);
+            }
         }
         for (bound, ticket) in self.scopes.0.iter().zip(hold.tickets) {
             let (Some(bound), Some(ticket)) = (bound, ticket) else { continue };

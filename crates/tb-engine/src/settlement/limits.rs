@@ -11,7 +11,8 @@ use tb_providers::AnswerFacts;
 use super::Settlement;
 use super::row::ms;
 use crate::clock;
-use crate::quota::{Claim, Need, Scopes, rate_headers};
+use crate::estimate::is_charged_by_piece;
+use crate::quota::{Claim, Need, Output, Scopes, rate_headers};
 use crate::refusal::Refusal;
 use crate::runtime::RunningTarget;
 
@@ -41,7 +42,7 @@ impl Settlement {
         let row = &self.row;
         let need = Need {
             input_tokens: row.tokens.input(),
-            has_output: row.usage_source != UsageSource::None && row.surface != Surface::Embeddings,
+            output: output_of(row.surface, row.usage_source),
             at: row.started_at,
         };
         claim.reserve(target, &need).map_err(Refusal::LimitReached)
@@ -102,5 +103,15 @@ impl Settlement {
             headers.extend(rate_headers(scopes.standing(now)));
         }
         headers
+    }
+}
+
+/// What the answer of an attempt has, for what is known of it before it is sent.
+fn output_of(surface: Surface, source: UsageSource) -> Output {
+    match (surface, source) {
+        (Surface::Embeddings, _) => Output::Nothing,
+        (surface, UsageSource::None) if is_charged_by_piece(surface) => Output::Pieces,
+        (_, UsageSource::None) => Output::Nothing,
+        _ => Output::Text,
     }
 }

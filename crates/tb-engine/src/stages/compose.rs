@@ -1,5 +1,6 @@
 //! Stage 2: the body is indexed once, and what the gateway needs of it is read. No network.
 
+mod prompt;
 mod unsupported;
 
 use std::borrow::Cow;
@@ -10,9 +11,13 @@ use http::header::CONTENT_TYPE;
 use tb_api::json::{Document, JsonError, Kind};
 use tb_api::multipart::{Form, MultipartError};
 use tb_core::{ModelName, Surface};
+use tb_guard::CharacterCounts;
 use tb_providers::CallBody;
 
+pub(crate) use self::prompt::PromptNote;
+pub use self::prompt::clean_variable;
 use super::admit::Admitted;
+use crate::engine::Engine;
 use crate::estimate;
 use crate::guarded::is_sensitive;
 use crate::refusal::Refusal;
@@ -36,6 +41,8 @@ pub(crate) struct Composed {
     pub(crate) previous_response_id: Option<String>,
     /// The estimate of what it sends.
     pub(crate) input_tokens: u64,
+    /// What was taken out of the variables of its prompt.
+    pub(crate) characters: CharacterCounts,
 }
 
 /// A body, indexed. A clone shares its bytes.
@@ -66,14 +73,16 @@ impl Body {
     }
 }
 
-/// Indexes the body and finds the model.
+/// Indexes the body, puts a prompt in its place and finds the model.
 pub(crate) fn compose(
+    engine: &Engine,
     head: &RequestHead,
     admitted: Admitted,
     bytes: Bytes,
     settlement: &mut Settlement,
 ) -> Result<Composed, Refusal> {
-    let body = index(head, bytes)?;
+    let body = (head.surface, index(head, bytes)?);
+    let prompt::Filled { body, characters } = prompt::fill(engine, body, &admitted, settlement)?;
     let wishes = Wishes::read(head.surface, &body)?;
     if let (Surface::Responses, Body::Json(document)) = (head.surface, &body) {
         unsupported::check_responses(document)?;
@@ -101,6 +110,7 @@ pub(crate) fn compose(
         base64_embeddings: wishes.base64_embeddings,
         previous_response_id: wishes.previous_response_id,
         input_tokens,
+        characters,
     })
 }
 

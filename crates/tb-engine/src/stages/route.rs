@@ -11,7 +11,7 @@ use tb_core::ports::ResponseBinding;
 use tb_core::{ModelName, Surface, Timestamp};
 
 pub(crate) use self::eligible::Lack;
-use self::eligible::{Ask, Found, cleared};
+use self::eligible::{Ask, Found, cleared, still_cleared};
 use super::lookup::Fresh;
 use crate::clearance::Clearance;
 use crate::engine::Engine;
@@ -201,17 +201,20 @@ impl Plan {
         Err(closed.map_or_else(unknown_response, |lack| self.refusal(head.surface, lack)))
     }
 
-    /// The proof that a target may receive the request at this moment.
+    /// The proof that a target may receive the request at this moment, by the configuration that
+    /// the request began with and by the one that holds now.
     ///
     /// # Errors
     /// What it lacks.
     pub(crate) fn clear(
         &self,
-        surface: Surface,
-        target: &RunningTarget,
+        engine: &Engine,
+        (surface, target): (Surface, &RunningTarget),
         now: Timestamp,
     ) -> Result<Clearance, Lack> {
-        cleared(surface, &self.fresh, target, now)
+        let clearance = cleared(surface, &self.fresh, target, now)?;
+        still_cleared(engine, (surface, &self.fresh), target, now)?;
+        Ok(clearance)
     }
 
     /// What the client is told when no target may receive the request.

@@ -93,7 +93,8 @@ pub(crate) async fn scrub(
     let rules = Rules::of(engine, head, &composed);
     let guard = Arc::clone(&rules.guard);
     let done = looked_at(engine, head, (rules, &composed), settlement).await?;
-    let Done { tallies, vault, body } = done.unwrap_or_else(|| failed(&policy));
+    let Done { mut tallies, vault, body } = done.unwrap_or_else(|| failed(&policy));
+    tallies.note_characters(&composed.characters);
     let metrics = &engine.shared.metrics;
     metrics.guard_seconds.observe(clock::elapsed(began).as_secs_f64());
     tallies.count(&policy, vault.len(), metrics);

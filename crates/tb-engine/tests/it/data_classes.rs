@@ -217,6 +217,65 @@ async fn an_agreement_that_expires_during_a_request_stops_its_retries() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_a_reload_takes_from_a_provider_stops_the_retries_of_requests_under_way() {
+    let failing = three("failures = [{ status = 500, share = 1.0 }]");
+    let agreement = "baa = { reference = \"BAA-7\", expires = \"2027-01-01\" }";
+    let expired = "baa = { reference = \"BAA-7\", expires = \"2026-01-01\" }";
+    let health = || Ask::whole("hi").header("x-tollbar-data-class", "health");
+    let after = |change: &str| {
+        let (from, to, lack) = match change {
+            "nothing" => ("sworn", "sworn", ""),
+            "no agreement" => (agreement, "", "agreement"),
+            "expired" => (agreement, expired, "agreement"),
+            _ => ("sworn", "other", "data_class"),
+        };
+        (failing.replace(from, to), lack)
+    };
+    for change in ["nothing", "no agreement", "expired", "gone"] {
+        let gateway = Gateway::start_at(&failing, starting(3_600_000));
+        let (config, lack) = after(change);
+        let reload = async {
+            tokio::time::sleep(ms(1)).await;
+            gateway.apply(&config);
+        };
+        let (outcome, ()) = tokio::join!(gateway.ask(health()), reload);
+        if change == "nothing" {
+            assert!(outcome.rows.len() > 1, "it is asked again: {outcome:?}");
+            continue;
+        }
+        let [row] = outcome.rows.as_slice() else { panic!("{change}: {outcome:?}") };
+        assert_eq!((row.provider.as_ref().unwrap().as_str(), row.status), ("sworn", 500));
+        let passed_over = row.passed_over.as_deref().unwrap();
+        assert!(passed_over.contains(&format!("sworn/y={lack}")), "{change}: {passed_over}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn labels_keep_their_meaning_when_a_reload_moves_their_places() {
+    let labelled = |first: &str| {
+        let failing = "failures = [{ status = 500, share = 1.0 }]";
+        three(failing).replace(ALL, "data_classes = [\"internal\", \"secret\"]")
+            + &format!("\n{first}\n[data_classes.secret]\nlevel = \"internal\"\n")
+    };
+    let before = labelled("");
+    for (reloaded, again) in [
+        (labelled("[data_classes.aaa]\nlevel = \"health\"\n"), true),
+        (labelled("").replace("[providers.bare]", "[providers.bare]\non_premises = false"), true),
+        (labelled("").replace("level = \"internal\"", "level = \"personal\""), false),
+    ] {
+        let gateway = Gateway::start_at(&before, starting(3_600_000));
+        let reload = async {
+            tokio::time::sleep(ms(1)).await;
+            gateway.apply(&reloaded);
+        };
+        let ask = Ask::whole("hi").header("x-tollbar-data-class", "secret");
+        let ask = ask.with("model", json!("sworn/y"));
+        let (outcome, ()) = tokio::join!(gateway.ask(ask), reload);
+        assert_eq!(outcome.rows.len() > 1, again, "{reloaded}: {outcome:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn an_agreement_that_expires_between_route_and_sending_sends_nothing() {
     // The judgement takes until the new year; the request was let in before.
     let config = three("")

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use serde_json::json;
 use tb_core::ports::UsageStore;
 use tb_core::quota::Limit;
-use tb_core::{Cost, EndReason, UsageRow};
+use tb_core::{Cost, EndReason, Surface, UsageRow};
 use tb_engine::{BudgetView, BudgetWarning};
 use tb_store::MemoryStore;
 use tokio::task::JoinSet;
@@ -78,6 +78,63 @@ async fn of_200_requests_at_once_a_budget_for_one_lets_one_pass() {
     let own = gauge(&gateway, "service", Limit::Budget);
     assert_eq!((own.used, own.reserved), (spent, 0));
     assert!(own.used <= own.most);
+}
+
+#[tokio::test(start_paused = true)]
+async fn images_and_sound_of_a_model_with_a_price_reserve_as_well() {
+    // 1,024 tokens, 2,048 µUSD, are the bound of a model that nothing is known of.
+    let picture = json!({"model": "m", "prompt": "[[delay_ms:500]] a cat"});
+    let speech = json!({"model": "m", "input": "[[delay_ms:500]] a cat", "voice": "v"});
+    for (surface, body) in
+        [(Surface::ImagesGenerations, picture.clone()), (Surface::AudioSpeech, speech)]
+    {
+        let gateway = Arc::new(Gateway::start(&limited(&budget(3_000), "")));
+        let mut asked = JoinSet::new();
+        for _ in 0..20 {
+            let (gateway, ask) = (Arc::clone(&gateway), Ask::on(surface, body.clone()));
+            asked.spawn(async move { gateway.ask_among_others(ask).await });
+        }
+        let outcomes = asked.join_all().await;
+        let served = outcomes.iter().filter(|outcome| outcome.status == 200).count();
+        assert_eq!(served, 1, "{surface:?}");
+        assert!(outcomes.iter().all(|one| one.status == 200 || one.code == "budget_exceeded"));
+        assert_eq!(gauge(&gateway, "service", Limit::Budget).reserved, 0);
+    }
+    let gateway = Gateway::start(&limited(&budget(3_000), ""));
+    let two = Ask::on(Surface::ImagesGenerations, picture).with("n", json!(2));
+    assert_eq!(gateway.ask(two).await.code, "budget_exceeded");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_asks_for_one_word_does_not_lower_the_bound_of_others() {
+    let gateway = Gateway::start(&limited("limits = { tokens_per_hour = 1000 }", ""));
+    for _ in 0..40 {
+        let one = Ask::whole("x").with("max_tokens", json!(1));
+        assert_eq!(gateway.ask(one).await.status, 200);
+    }
+    let unbounded = gateway.ask(Ask::whole("x")).await;
+    assert_eq!((unbounded.status, unbounded.code.as_str()), (429, "rate_limit_exceeded"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_budget_is_not_said_to_be_spent_when_another_limit_refuses() {
+    let ask = || Ask::whole("[[chunks:100]] x").with("max_tokens", json!(100));
+    let alone = Gateway::start(&limited("", "")).ask(ask()).await.rows.remove(0);
+    // One request leaves the budget between 95 and 100 %, and no tokens.
+    let limits = format!(
+        "limits = {{ tokens_per_hour = {} }}\n{}",
+        tokens(&alone).max(130),
+        budget(nanos(&alone) / 1_000 * 100 / 97)
+    );
+    let gateway = Gateway::start(&limited(&limits, ""));
+    let heard = Arc::new(Mutex::new(Vec::new()));
+    let own = Arc::clone(&heard);
+    let tell = move |warning: &BudgetWarning| own.lock().unwrap().push(warning.percent);
+    assert!(gateway.engine.on_budget_warning(tell));
+    assert_eq!(gateway.ask(ask()).await.status, 200);
+    let refused = gateway.ask(ask()).await;
+    assert_eq!(refused.code, "rate_limit_exceeded", "{refused:?}");
+    assert_eq!(*heard.lock().unwrap(), [50, 80, 95]);
 }
 
 #[tokio::test(start_paused = true)]

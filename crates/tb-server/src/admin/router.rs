@@ -16,7 +16,7 @@ use super::fault::AdminFault;
 use super::gate::{self, Gate};
 use super::{
     AdminState, audit, budgets, cache, compliance, content, erasure, health, holds, keys,
-    operations, overview, requests, retention, tokens, usage,
+    operations, overview, prompts, requests, retention, tokens, usage,
 };
 
 /// The largest request body: a key's description takes a few hundred bytes.
@@ -106,6 +106,15 @@ pub fn routes() -> Vec<Route> {
             get(holds::list).post(holds::place),
         ),
         route("/admin/v1/holds/{id}", &[("DELETE", OWN)], delete(holds::lift)),
+        route(
+            "/admin/v1/prompts",
+            &[("GET", SEE), ("POST", RUN)],
+            get(prompts::list).post(prompts::register),
+        ),
+        route("/admin/v1/prompts/{name}", &[("GET", SEE)], get(prompts::show)),
+        route("/admin/v1/prompts/{name}/render", &[("POST", RUN)], post(prompts::render)),
+        route("/admin/v1/prompts/{name}/labels", &[("POST", RUN)], post(prompts::promote)),
+        route("/admin/v1/prompts/{name}/rollback", &[("POST", RUN)], post(prompts::rollback)),
         route("/admin/v1/erasure", &[("POST", OWN)], post(erasure::erase)),
         route("/admin/v1/usage", &[("GET", SEE)], get(usage::sum)),
         route("/admin/v1/requests", &[("GET", SEE)], get(requests::recent)),

@@ -231,11 +231,16 @@ fn cell(text: &str) -> String {
     for c in text.chars() {
         match c {
             '|' | '<' | '[' | ']' | '`' | '\\' => safe.extend(['\\', c]),
-            c if c.is_control() => safe.push(' '),
+            c if c.is_control() || turns_text(c) => safe.push(' '),
             c => safe.push(c),
         }
     }
     safe
+}
+
+/// Characters that end a line or change the order in which text is shown.
+const fn turns_text(c: char) -> bool {
+    matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 fn or_dash(words: &[String]) -> String {
@@ -252,5 +257,23 @@ fn period(seconds: u64) -> String {
     match units.iter().find(|(length, _)| seconds >= *length && seconds.is_multiple_of(*length)) {
         Some((length, unit)) => format!("{} {unit}", seconds / length),
         None => format!("{seconds} seconds"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cell;
+
+    #[test]
+    fn a_name_stays_in_its_cell_whatever_is_in_it() {
+        for (name, shown) in [
+            ("a|b\n# c", "a\\|b # c"),
+            ("\\|", "\\\\\\|"),
+            ("![x](http://h)", "!\\[x\\](http://h)"),
+            ("<img onerror=1>", "\\<img onerror=1>"),
+            ("ab\u{202e}dc\u{2028}e", "ab dc e"),
+        ] {
+            assert_eq!(cell(name), shown);
+        }
     }
 }

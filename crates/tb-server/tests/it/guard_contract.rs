@@ -211,12 +211,14 @@ fn answer(request_line: &str) -> FakeReply {
 }
 
 /// Fields that the gateway reads itself: it must know the model (the other envelope has no codes)
-/// and the response that is continued, and does not serve conversations.
-const READ_BY_THE_GATEWAY: [(&str, &str); 4] = [
+/// the response that is continued and the prompt that is named, and does not serve conversations.
+const READ_BY_THE_GATEWAY: [(&str, &str); 6] = [
     ("model/", "model_not_found"),
     ("model/", ""),
     ("previous_response_id/", "response_not_found"),
     ("conversation/", "invalid_request"),
+    ("prompt/", "prompt_not_found"),
+    ("prompt/", "invalid_request"),
 ];
 
 #[test]

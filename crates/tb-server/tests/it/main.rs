@@ -22,6 +22,8 @@ mod key_scopes;
 mod keys;
 mod last_rungs;
 mod pins;
+mod prompt_desk;
+mod prompts;
 mod quotas;
 mod responses;
 mod roles;

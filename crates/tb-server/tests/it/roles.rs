@@ -38,6 +38,12 @@ const EXPECTED: &[(&str, &str, &[Role])] = {
         ("GET", "/admin/v1/requests", SEE),
         ("GET", "/admin/v1/requests/{request_id}", SEE),
         ("GET", "/admin/v1/audit", AUDIT),
+        ("GET", "/admin/v1/prompts", SEE),
+        ("POST", "/admin/v1/prompts", RUN),
+        ("GET", "/admin/v1/prompts/{name}", SEE),
+        ("POST", "/admin/v1/prompts/{name}/render", RUN),
+        ("POST", "/admin/v1/prompts/{name}/labels", RUN),
+        ("POST", "/admin/v1/prompts/{name}/rollback", RUN),
     ]
 };
 

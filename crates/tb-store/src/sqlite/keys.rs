@@ -136,7 +136,11 @@ fn count_change(connection: &Connection) -> rusqlite::Result<()> {
     Ok(())
 }
 
-fn records<T: DeserializeOwned>(connection: &Connection, query: &str) -> rusqlite::Result<Vec<T>> {
+/// The records in JSON that a query without parameters gives.
+pub(super) fn records<T: DeserializeOwned>(
+    connection: &Connection,
+    query: &str,
+) -> rusqlite::Result<Vec<T>> {
     let mut statement = connection.prepare_cached(query)?;
     statement.query_map([], |row| from_json(0, &row.get::<_, String>(0)?))?.collect()
 }

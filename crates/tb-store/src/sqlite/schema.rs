@@ -6,13 +6,14 @@ use tb_core::ports::StoreError;
 use super::failed;
 
 /// Each script leads from the version before it to its own, counted from 1.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0001_init.sql"),
     include_str!("../../migrations/sqlite/0002_ladder.sql"),
     include_str!("../../migrations/sqlite/0003_guard.sql"),
     include_str!("../../migrations/sqlite/0004_accountability.sql"),
     include_str!("../../migrations/sqlite/0005_subjects.sql"),
     include_str!("../../migrations/sqlite/0006_retention.sql"),
+    include_str!("../../migrations/sqlite/0007_prompts.sql"),
 ];
 
 /// Brings the schema to the newest version, in one transaction.

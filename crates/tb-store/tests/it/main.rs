@@ -13,6 +13,7 @@ mod content;
 mod journal;
 mod keys;
 mod pepper;
+mod prompts;
 mod retention;
 mod sqlite;
 mod support;

@@ -62,13 +62,18 @@ pub(super) fn desk(stores: &Stores) -> KeyDesk<'_> {
     KeyDesk {
         store: &*stores.keys,
         pepper: &stores.pepper,
-        actor: Actor::CommandLine(system_user()),
+        actor: command_line(),
         now: SystemClock.now(),
     }
 }
 
+/// Who acts on the command line.
+pub(super) fn command_line() -> Actor {
+    Actor::CommandLine(system_user())
+}
+
 /// The owner of this process, by number: the name is not worth a dependency.
-fn system_user() -> String {
+pub(super) fn system_user() -> String {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;

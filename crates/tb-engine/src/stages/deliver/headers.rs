@@ -71,6 +71,10 @@ fn insert_common(
     if let Some(attempts) = attempts {
         map.insert(names::ATTEMPTS, attempts.clone());
     }
+    if let Some(prompt) = settlement.prompt_note() {
+        map.insert(names::PROMPT, prompt.version.clone());
+        map.insert(names::PROMPT_HASH, prompt.hash.clone());
+    }
     let us = settlement.overhead_us();
     if let Ok(value) = HeaderValue::from_str(&format!("{}.{:03}", us / 1_000, us % 1_000)) {
         map.insert(names::OVERHEAD_MS, value);

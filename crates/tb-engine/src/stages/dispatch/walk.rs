@@ -111,9 +111,11 @@ impl<'a> Walk<'a> {
             self.ladder.rule_out(step.target, Reason::CannotExpress);
             return None;
         };
-        // Routing looked at this already, but an agreement may have expired since.
+        // Routing looked at this already, but an agreement may have expired since, or been taken
+        // away.
         let now = self.engine.shared.clock.now();
-        let clearance = match self.plan.clear(self.head.surface, &planned.target, now) {
+        let asked = (self.head.surface, &*planned.target);
+        let clearance = match self.plan.clear(self.engine, asked, now) {
             Ok(clearance) => clearance,
             Err(lack) => {
                 self.ladder.rule_out(step.target, Reason::NotCleared(lack.as_str()));

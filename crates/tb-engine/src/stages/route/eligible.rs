@@ -2,14 +2,15 @@
 
 use std::sync::Arc;
 
-use tb_config::ClassRules;
+use tb_config::{ClassRules, Provider};
 use tb_core::{Abilities, Classes, DataClass, Surface, Timestamp};
 use tb_providers::dialect;
 use tb_providers::uncovered::{Terms, uncovered};
 
 use crate::ask::{Needs, needs};
-use crate::classes::quoted;
+use crate::classes::{named, own_names, quoted};
 use crate::clearance::{self, Clearance, clear};
+use crate::engine::Engine;
 use crate::estimate;
 use crate::pins::{self, PinFault};
 use crate::refusal::Refusal;
@@ -152,20 +153,56 @@ pub(super) fn cleared(
 ) -> Result<Clearance, Lack> {
     let Scrubbed { composed, classes, .. } = &fresh.scrubbed;
     let rules = &composed.admitted.runtime.snapshot.classes;
-    let provider = &target.provider;
-    let clearance = clear(provider, *classes, rules, now).map_err(Lack::Clearance)?;
+    let clearance = clear(&target.provider, *classes, rules, now).map_err(Lack::Clearance)?;
+    covered((surface, &composed.body), target, (&target.provider, classes.level))?;
+    Ok(clearance)
+}
+
+/// Whether the configuration that holds now lets the target's provider have the request too: a
+/// reload may have taken an agreement away while the request waited.
+///
+/// # Errors
+/// What the provider lacks by now. One that is no longer there, or elsewhere, states nothing.
+pub(super) fn still_cleared(
+    engine: &Engine,
+    (surface, fresh): (Surface, &Fresh),
+    target: &RunningTarget,
+    now: Timestamp,
+) -> Result<(), Lack> {
+    let Scrubbed { composed, classes, .. } = &fresh.scrubbed;
+    let (present, begun) = (engine.shared.runtime.load(), &composed.admitted.runtime);
+    if Arc::ptr_eq(&present, begun) {
+        return Ok(());
+    }
+    let (rules, before) = (&present.snapshot.classes, &begun.snapshot.classes);
+    let provider = present.snapshot.providers.get(&target.provider.name);
+    let provider = provider
+        .filter(|provider| provider.base_url == target.provider.base_url)
+        .ok_or(Lack::Clearance(clearance::Lack::Class))?;
+    // Labels are bits by their place in the configuration, so they go by their names here.
+    let labels = own_names(before, classes.own).filter_map(|name| named(rules, name));
+    let classes = labels.fold(Classes::of(classes.level), Classes::joined);
+    if let Some(lack) = clearance::lack(provider, classes, rules, now) {
+        return Err(Lack::Clearance(lack));
+    }
+    covered((surface, &composed.body), target, (provider, classes.level))
+}
+
+/// Whether the terms with a provider cover all of the request.
+fn covered(
+    (surface, body): (Surface, &Body),
+    target: &RunningTarget,
+    (provider, level): (&Provider, DataClass),
+) -> Result<(), Lack> {
     let handling = &provider.handling;
     if handling.on_premises {
-        return Ok(clearance);
+        return Ok(());
     }
-    let terms = Terms {
-        zero_retention: handling.zero_retention,
-        health: classes.level == DataClass::Health,
-    };
-    let body = composed.body.as_call();
-    match uncovered(surface, target.model.as_str(), body, terms) {
+    let zero_retention = handling.zero_retention;
+    let terms = Terms { zero_retention, health: level == DataClass::Health };
+    match uncovered(surface, target.model.as_str(), body.as_call(), terms) {
         Some(part) => Err(Lack::Coverage(part)),
-        None => Ok(clearance),
+        None => Ok(()),
     }
 }
 
