@@ -54,7 +54,7 @@ pub struct Gauge {
 
 impl Account {
     /// Whether one more request may be served. A request that begins this long before the latest
-    /// moment says that the clock had run ahead and was set right, see [`Self::turn_back`].
+    /// moment says that the clock had run ahead and was set right, see `turn_back`.
     ///
     /// # Errors
     /// The first limit that does not allow it.
