@@ -191,6 +191,8 @@ impl Storer {
             for change in batch.changes {
                 self.open.note(change);
             }
+            // Before it is reported: whoever waited for it finds the room that it took.
+            self.release_segments();
             self.shared.report_stored(self.cursor, None);
             self.prepare_spares();
         }
