@@ -18,7 +18,7 @@ mod subject;
 mod trail;
 mod tree;
 
-pub use checkpoint::{Checkpoint, signed_checkpoint};
+pub use checkpoint::{Checkpoint, signed_checkpoint, signed_end};
 pub use inclusion::InclusionProof;
 pub use note::{NoteFault, NoteSigner, NoteVerifier};
 pub use record::{AuditEvent, AuditRecord, RecordKey, RecordPlace, SCHEMA_VERSION};

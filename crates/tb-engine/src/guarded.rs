@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use ring::hmac;
 use tb_config::GuardPolicy;
@@ -155,17 +155,52 @@ fn is_plain(name: &str) -> bool {
 }
 
 /// The key of each tenant, derived from the gateway's.
-pub(crate) struct TenantKeys(hmac::Key);
+pub(crate) struct TenantKeys {
+    secret: hmac::Key,
+    /// Those that were asked for: to derive one costs several hashes, and a request needs it
+    /// more than once.
+    derived: RwLock<HashMap<ServiceName, ([u8; 32], hmac::Key)>>,
+}
+
+/// Services come and go with the configuration; so many keys are remembered.
+const MAX_DERIVED: usize = 4_096;
 
 impl TenantKeys {
     pub(crate) fn new(secret: &[u8; 32]) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret))
+        let secret = hmac::Key::new(hmac::HMAC_SHA256, secret);
+        Self { secret, derived: RwLock::default() }
     }
 
     /// The key of one tenant.
     pub(crate) fn of(&self, service: &ServiceName) -> [u8; 32] {
-        let signed = hmac::sign(&self.0, service.as_str().as_bytes());
-        signed.as_ref().try_into().unwrap_or_default()
+        self.derived(service, |(bytes, _)| *bytes)
+    }
+
+    /// The same, ready to sign with.
+    pub(crate) fn signing(&self, service: &ServiceName) -> hmac::Key {
+        self.derived(service, |(_, key)| key.clone())
+    }
+
+    fn derived<T>(
+        &self,
+        service: &ServiceName,
+        take: impl FnOnce(&([u8; 32], hmac::Key)) -> T,
+    ) -> T {
+        let known = self.derived.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(key) = known.get(service) {
+            return take(key);
+        }
+        drop(known);
+        let signed = hmac::sign(&self.secret, service.as_str().as_bytes());
+        let bytes: [u8; 32] = signed.as_ref().try_into().unwrap_or_default();
+        let key = (bytes, hmac::Key::new(hmac::HMAC_SHA256, &bytes));
+        let taken = take(&key);
+        let mut known = self.derived.write().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= MAX_DERIVED {
+            known.clear();
+        }
+        known.insert(service.clone(), key);
+        taken
     }
 }
 

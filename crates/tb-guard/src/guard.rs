@@ -86,8 +86,8 @@ impl Guard {
         view::warm();
         detectors::warm();
         secrets::warm();
-        // Any text compiles the table of words.
-        let _ = crate::injection("");
+        // Any text compiles a table of words, of its alphabet.
+        let _ = (crate::injection("a"), crate::injection("\u{e9}"));
         if !self.without_names {
             names::warm();
         }

@@ -14,7 +14,7 @@ mod words;
 use std::collections::BTreeMap;
 
 use self::clause::Clause;
-use self::words::{Role, WORDS};
+use self::words::{Role, Words};
 use crate::keywords::is_whole_word;
 use crate::{Characters, Handling, view};
 
@@ -184,9 +184,10 @@ fn disguised(text: &str, cleaned: &str, weights: &mut Weights) {
 
 fn weigh(text: &str, weights: &mut Weights) {
     let mut clause = Clause::new(text);
-    let Some(automaton) = &WORDS.automaton else { return };
+    let words = Words::of_text(text);
+    let Some(automaton) = &words.automaton else { return };
     for found in automaton.find_iter(text) {
-        let Some(role) = WORDS.roles.get(found.pattern().as_usize()) else { continue };
+        let Some(role) = words.roles.get(found.pattern().as_usize()) else { continue };
         let (start, end) = (found.start(), found.end());
         weights.go_to(start);
         match *role {

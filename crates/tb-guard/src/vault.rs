@@ -47,9 +47,15 @@ impl Vault {
     /// `tenant_key` makes hashes.
     #[must_use]
     pub fn new(tag: u64, tenant_key: &[u8; 32]) -> Self {
+        Self::keyed(tag, hmac::Key::new(hmac::HMAC_SHA256, tenant_key))
+    }
+
+    /// The same with a key that is ready to sign with (HMAC-SHA-256).
+    #[must_use]
+    pub fn keyed(tag: u64, key: hmac::Key) -> Self {
         Self {
             tag: format!("{:04x}", tag & 0xFFFF),
-            key: hmac::Key::new(hmac::HMAC_SHA256, tenant_key),
+            key,
             entities: HashMap::new(),
             spellings: HashMap::new(),
             values: BTreeMap::new(),

@@ -9,6 +9,7 @@ mod workers;
 
 use std::convert::Infallible;
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -115,9 +116,14 @@ async fn serve_requests<S>(stream: S, shared: Connection, engine: Engine, stop: 
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
+    let shared = Arc::new((engine, shared));
+    // hyper moves the future of each request to where it waits, all of it; a box moves its address.
     let service = service_fn(|request| {
-        let (engine, shared) = (engine.clone(), shared.clone());
-        async move { Ok::<_, Infallible>(answer(&engine, &shared, request).await) }
+        let shared = Arc::clone(&shared);
+        Box::pin(async move {
+            let (engine, connection) = &*shared;
+            Ok::<_, Infallible>(answer(engine, connection, request).await)
+        })
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

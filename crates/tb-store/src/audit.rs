@@ -1,13 +1,14 @@
-//! The audit log in a folder: lines of JSON in a segment for each UTC day, the hashes of all of
-//! them, and signed checkpoints.
+//! The audit log in a folder: lines of JSON in a segment for each half hour of UTC, the hashes of
+//! all of them, and signed checkpoints.
 //!
 //! | file | what |
 //! |---|---|
-//! | `2026-11-23.jsonl` | the records written on that day, one a line |
+//! | `2026-11-23T1430.jsonl` | the records written in that half hour, one a line |
 //! | `hashes` | the leaf hash of every record, 32 bytes each; stays when segments go |
 //! | `frontier` | the tree at the newest checkpoint, so that a start need not read all hashes |
 //! | `checkpoints` | signed notes, appended |
-//! | `retired` | signed notes of the segments that retention deleted, appended |
+//! | `end` | the signed note of how far the log goes, rewritten with each batch |
+//! | `retired` | signed notes of what retention deleted |
 //! | `public-key` | the key of the notes |
 //! | `lock` | held by the process that writes |
 //!

@@ -194,7 +194,7 @@ pub(crate) fn csv_line(row: &[Value]) -> String {
 fn csv_cell(value: &Value) -> String {
     let mut text = shown(value);
     // A spreadsheet would run such text as a formula; after a quote it shows it.
-    if !value.is_number() && text.starts_with(['=', '+', '-', '@']) {
+    if !value.is_number() && text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
         text.insert(0, '\'');
     }
     if text.contains([',', '"', '\r', '\n']) {

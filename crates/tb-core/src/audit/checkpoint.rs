@@ -22,6 +22,17 @@ pub fn signed_checkpoint(signer: &NoteSigner, tree: &Checkpoint) -> String {
     signer.sign(&format!("{}\n{}\n{root}\n", signer.verifier().name(), tree.size))
 }
 
+/// What stands behind the origin of the note of a log's end.
+const END: &str = "/end";
+
+/// The signed note of a log's end: a checkpoint for the log itself and not for second places. It
+/// has an origin of its own, so that no checkpoint can be put in its place.
+#[must_use]
+pub fn signed_end(signer: &NoteSigner, tree: &Checkpoint) -> String {
+    let root = STANDARD.encode(tree.root);
+    signer.sign(&format!("{}{END}\n{}\n{root}\n", signer.verifier().name(), tree.size))
+}
+
 impl Checkpoint {
     /// The root as checkpoints write it.
     #[must_use]
@@ -36,6 +47,18 @@ impl Checkpoint {
     pub fn open(note: &str, key: &NoteVerifier) -> Result<Self, NoteFault> {
         let (origin, checkpoint) = Self::unverified(key.open(note)?)?;
         if origin != key.name() {
+            return Err(NoteFault::OtherKey(key.name().to_owned()));
+        }
+        Ok(checkpoint)
+    }
+
+    /// Reads a note that [`signed_end`] made with `key`.
+    ///
+    /// # Errors
+    /// When it is not signed by this key, or not about the end of its log.
+    pub fn open_end(note: &str, key: &NoteVerifier) -> Result<Self, NoteFault> {
+        let (origin, checkpoint) = Self::unverified(key.open(note)?)?;
+        if origin.strip_suffix(END) != Some(key.name()) {
             return Err(NoteFault::OtherKey(key.name().to_owned()));
         }
         Ok(checkpoint)
@@ -137,6 +160,17 @@ mod tests {
             text.pop();
         }
         assert_eq!(Checkpoint::notes("").count(), 0);
+    }
+
+    #[test]
+    fn a_note_of_the_end_is_no_checkpoint_and_no_checkpoint_one() {
+        let signer = signer();
+        let tree = Checkpoint { size: 7, root: [7; 32] };
+        let (end, checkpoint) = (signed_end(&signer, &tree), signed_checkpoint(&signer, &tree));
+        assert_eq!(Checkpoint::open_end(&end, signer.verifier()).unwrap(), tree);
+        assert!(Checkpoint::open(&end, signer.verifier()).is_err());
+        assert!(Checkpoint::open_end(&checkpoint, signer.verifier()).is_err());
+        assert!(Checkpoint::open_end(&end.replace('7', "8"), signer.verifier()).is_err());
     }
 
     #[test]

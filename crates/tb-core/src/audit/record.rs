@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::tree::hex;
+use super::tree::{Hash, hex};
 use crate::prices::Cost;
 use crate::{Actor, AdminAct, RequestId, Timestamp, UsageRow};
 
@@ -50,15 +50,19 @@ pub enum AuditEvent<'a> {
 impl AuditRecord<'_> {
     /// Appends the line, without a line end, to `out`.
     pub fn line(&self, out: &mut Vec<u8>) {
-        let mut writer = Serializer::with_formatter(out, Ascii);
-        // Neither has a map with keys that are no strings, and a vector takes everything, so
-        // there is nothing that could fail.
-        let _ = match self.event {
+        match self.event {
             AuditEvent::Access { row, subject } => {
-                Access::of(self, row, subject).serialize(&mut writer)
+                let mut line = Line::begin(out);
+                write_access(self, row, subject, &mut line);
+                line.end();
             }
-            AuditEvent::Act { number, act } => Act::of(self, number, act).serialize(&mut writer),
-        };
+            AuditEvent::Act { number, act } => {
+                let mut writer = Serializer::with_formatter(out, Ascii);
+                // It has no map with keys that are no strings, and a vector takes everything, so
+                // there is nothing that could fail.
+                let _ = Act::of(self, number, act).serialize(&mut writer);
+            }
+        }
     }
 }
 
@@ -89,157 +93,168 @@ impl Formatter for Ascii {
     }
 }
 
-/// The members of a model access, in their order. What does not apply is left out.
-#[derive(Serialize)]
-struct Access<'a> {
-    schema_version: u32,
-    seq: u64,
-    at: String,
-    written_at: &'a str,
-    node: &'a str,
-    kind: &'static str,
-    request_id: RequestText,
-    attempt: u32,
-    is_final: bool,
-    service: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_id: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    secret_version: Option<u32>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    workload: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    subject: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    network: Option<String>,
-    purpose: &'a str,
-    route: &'static str,
-    stream: bool,
-    data_class: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    own_classes: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    guard: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    characters: Option<&'a str>,
-    model_requested: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model_resolved: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    model_served: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provider: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    agreement: Option<&'a str>,
-    rung: &'static str,
-    cause: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    passed_over: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    key_index: Option<u32>,
-    input_tokens: u64,
-    cached_input_tokens: u64,
-    cache_write_tokens: u64,
-    output_tokens: u64,
-    reasoning_tokens: u64,
-    usage_source: &'static str,
-    cost_kind: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    cost_nano_usd: Option<i64>,
-    saved_nano_usd: i64,
-    price_version: &'a str,
-    status: u16,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error_code: Option<&'a str>,
-    end_reason: &'static str,
-    waited_ms: u32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    ttft_ms: Option<u32>,
-    duration_ms: u32,
-    overhead_us: u32,
-    config_hash: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    request_hmac: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    answer_hmac: Option<String>,
+/// A flat object under way. Every attempt of every request gets one, so the usual texts and
+/// numbers are written by hand; what needs an escape goes through serde.
+struct Line<'o> {
+    out: &'o mut Vec<u8>,
+    next: u8,
 }
 
-/// Written as it is printed.
-struct RequestText(RequestId);
-
-impl Serialize for RequestText {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0)
+impl<'o> Line<'o> {
+    const fn begin(out: &'o mut Vec<u8>) -> Self {
+        Self { out, next: b'{' }
     }
-}
 
-impl<'a> Access<'a> {
-    #[expect(clippy::too_many_lines, reason = "one line for each member of a record")]
-    fn of(record: &AuditRecord<'a>, row: &'a UsageRow, subject: Option<&'a str>) -> Self {
-        let (cost_kind, cost_nano_usd) = match row.cost {
-            Cost::Measured(amount) => ("measured", Some(amount.0)),
-            Cost::Estimated(amount) => ("estimated", Some(amount.0)),
-            Cost::Unpriced => ("unpriced", None),
-            Cost::Free => ("free", Some(0)),
-        };
-        let tokens = &row.tokens;
-        Self {
-            schema_version: SCHEMA_VERSION,
-            seq: record.seq,
-            at: row.started_at.to_rfc3339(),
-            written_at: record.written_at,
-            node: record.node,
-            kind: "access",
-            request_id: RequestText(row.request_id),
-            attempt: row.attempt,
-            is_final: row.is_final,
-            service: row.service.as_str(),
-            key_id: row.key_id.as_ref().map(crate::KeyId::as_str),
-            secret_version: row.secret_version,
-            workload: row.workload.as_deref(),
-            subject,
-            network: row.peer.map(network),
-            purpose: row.purpose.as_str(),
-            route: row.surface.label(),
-            stream: row.stream,
-            data_class: row.data_class.as_str(),
-            own_classes: row.own_classes.as_deref(),
-            guard: row.guard.as_deref(),
-            characters: row.characters.as_deref(),
-            model_requested: row.model_requested.as_str(),
-            model_resolved: row.model_resolved.as_ref().map(crate::ModelName::as_str),
-            model_served: row.model_served.as_deref(),
-            provider: row.provider.as_ref().map(crate::ProviderName::as_str),
-            region: row.region.as_deref(),
-            agreement: row.agreement.as_deref(),
-            rung: row.rung.as_str(),
-            cause: row.cause.as_str(),
-            passed_over: row.passed_over.as_deref(),
-            key_index: row.key_index,
-            input_tokens: tokens.input(),
-            cached_input_tokens: tokens.cache_read,
-            cache_write_tokens: tokens.cache_write.saturating_add(tokens.cache_write_1h),
-            output_tokens: tokens.output(),
-            reasoning_tokens: tokens.reasoning,
-            usage_source: row.usage_source.as_str(),
-            cost_kind,
-            cost_nano_usd,
-            saved_nano_usd: row.saved.0,
-            price_version: &row.price_version,
-            status: row.status,
-            error_code: row.error_code.as_deref(),
-            end_reason: row.end_reason.as_str(),
-            waited_ms: row.waited_ms,
-            ttft_ms: row.ttft_ms,
-            duration_ms: row.duration_ms,
-            overhead_us: row.overhead_us,
-            config_hash: hex(&row.config_hash.to_be_bytes()),
-            request_hmac: row.request_hmac.as_ref().map(|hash| hex(hash)),
-            answer_hmac: row.answer_hmac.as_ref().map(|hash| hex(hash)),
+    /// Names are ours and need no escape.
+    fn name(&mut self, name: &str) {
+        self.out.push(self.next);
+        self.next = b',';
+        self.out.push(b'"');
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn text(&mut self, name: &str, text: &str) {
+        self.name(name);
+        let is_usual = |byte: u8| matches!(byte, b' '..=b'~') & (byte != b'"') & (byte != b'\\');
+        // Without an early end, so that many bytes are looked at in one step.
+        if text.bytes().fold(true, |all, byte| all & is_usual(byte)) {
+            self.out.push(b'"');
+            self.out.extend_from_slice(text.as_bytes());
+            self.out.push(b'"');
+        } else {
+            // A text can be written, and a vector takes everything.
+            let _ = text.serialize(&mut Serializer::with_formatter(&mut *self.out, Ascii));
         }
     }
+
+    /// What does not apply is left out.
+    fn text_of(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.text(name, text);
+        }
+    }
+
+    fn number(&mut self, name: &str, number: impl Into<u64>) {
+        self.name(name);
+        self.digits(number.into());
+    }
+
+    fn number_of(&mut self, name: &str, number: Option<u32>) {
+        if let Some(number) = number {
+            self.number(name, number);
+        }
+    }
+
+    fn amount(&mut self, name: &str, amount: i64) {
+        self.name(name);
+        if amount < 0 {
+            self.out.push(b'-');
+        }
+        self.digits(amount.unsigned_abs());
+    }
+
+    fn digits(&mut self, number: u64) {
+        if number >= 10 {
+            self.digits(number / 10);
+        }
+        self.out.push(b'0' + u8::try_from(number % 10).unwrap_or(0));
+    }
+
+    fn flag(&mut self, name: &str, flag: bool) {
+        self.name(name);
+        self.out.extend_from_slice(if flag { b"true" } else { b"false" });
+    }
+
+    fn hash(&mut self, name: &str, hash: Option<&Hash>) {
+        if let Some(hash) = hash {
+            self.text(name, &hex(hash));
+        }
+    }
+
+    fn end(self) {
+        self.out.push(b'}');
+    }
+}
+
+/// Writes the members of a model access, in their order.
+fn write_access(
+    record: &AuditRecord<'_>,
+    row: &UsageRow,
+    subject: Option<&str>,
+    line: &mut Line<'_>,
+) {
+    line.number("schema_version", SCHEMA_VERSION);
+    line.number("seq", record.seq);
+    line.text("at", &row.started_at.to_rfc3339());
+    line.text("written_at", record.written_at);
+    line.text("node", record.node);
+    line.text("kind", "access");
+    line.text("request_id", &row.request_id.to_string());
+    line.number("attempt", row.attempt);
+    line.flag("is_final", row.is_final);
+    write_caller(row, subject, line);
+    write_use(row, line);
+    line.number("status", row.status);
+    line.text_of("error_code", row.error_code.as_deref());
+    line.text("end_reason", row.end_reason.as_str());
+    line.number("waited_ms", row.waited_ms);
+    line.number_of("ttft_ms", row.ttft_ms);
+    line.number("duration_ms", row.duration_ms);
+    line.number("overhead_us", row.overhead_us);
+    line.text("config_hash", &hex(&row.config_hash.to_be_bytes()));
+    line.hash("request_hmac", row.request_hmac.as_ref());
+    line.hash("answer_hmac", row.answer_hmac.as_ref());
+}
+
+/// Who asked, and for what.
+fn write_caller(row: &UsageRow, subject: Option<&str>, line: &mut Line<'_>) {
+    line.text("service", row.service.as_str());
+    line.text_of("key_id", row.key_id.as_ref().map(crate::KeyId::as_str));
+    line.number_of("secret_version", row.secret_version);
+    line.text_of("workload", row.workload.as_deref());
+    line.text_of("subject", subject);
+    line.text_of("network", row.peer.map(network).as_deref());
+    line.text("purpose", row.purpose.as_str());
+    line.text("route", row.surface.label());
+    line.flag("stream", row.stream);
+    line.text("data_class", row.data_class.as_str());
+    line.text_of("own_classes", row.own_classes.as_deref());
+    line.text_of("guard", row.guard.as_deref());
+    line.text_of("characters", row.characters.as_deref());
+}
+
+/// Which model it was, and what that took.
+fn write_use(row: &UsageRow, line: &mut Line<'_>) {
+    line.text("model_requested", row.model_requested.as_str());
+    line.text_of("model_resolved", row.model_resolved.as_ref().map(crate::ModelName::as_str));
+    line.text_of("model_served", row.model_served.as_deref());
+    line.text_of("provider", row.provider.as_ref().map(crate::ProviderName::as_str));
+    line.text_of("region", row.region.as_deref());
+    line.text_of("agreement", row.agreement.as_deref());
+    line.text("rung", row.rung.as_str());
+    line.text("cause", row.cause.as_str());
+    line.text_of("passed_over", row.passed_over.as_deref());
+    line.number_of("key_index", row.key_index);
+    let tokens = &row.tokens;
+    line.number("input_tokens", tokens.input());
+    line.number("cached_input_tokens", tokens.cache_read);
+    line.number("cache_write_tokens", tokens.cache_write.saturating_add(tokens.cache_write_1h));
+    line.number("output_tokens", tokens.output());
+    line.number("reasoning_tokens", tokens.reasoning);
+    line.text("usage_source", row.usage_source.as_str());
+    let (cost_kind, cost_nano_usd) = match row.cost {
+        Cost::Measured(amount) => ("measured", Some(amount.0)),
+        Cost::Estimated(amount) => ("estimated", Some(amount.0)),
+        Cost::Unpriced => ("unpriced", None),
+        Cost::Free => ("free", Some(0)),
+    };
+    line.text("cost_kind", cost_kind);
+    if let Some(amount) = cost_nano_usd {
+        line.amount("cost_nano_usd", amount);
+    }
+    line.amount("saved_nano_usd", row.saved.0);
+    line.text("price_version", &row.price_version);
 }
 
 /// The network of a caller: rows keep 24 bits of IPv4 addresses and 48 of IPv6 ones.

@@ -3,26 +3,26 @@
 use super::note::{NoteFault, NoteSigner, NoteVerifier};
 use crate::Timestamp;
 
-/// The records of one day that were deleted. Their hashes stay, so that the tree does.
+/// Records that were deleted, one behind the other. Their hashes stay, so that the tree does.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Retired {
-    /// The UTC day of their writing, `2026-11-23`.
-    pub day: String,
+    /// The segment that was the last of them, `2026-11-23T1430`.
+    pub segment: String,
     /// The number of the first one.
     pub first: u64,
     /// The number after the last one.
     pub end: u64,
-    /// When they were deleted.
+    /// When the last of them were deleted.
     pub at: Timestamp,
 }
 
 impl Retired {
-    /// The signed note: origin and `/retired`, day, first, end, Unix milliseconds.
+    /// The signed note: origin and `/retired`, segment, first, end, Unix milliseconds.
     #[must_use]
     pub fn sign(&self, signer: &NoteSigner) -> String {
-        let Self { day, first, end, at } = self;
+        let Self { segment, first, end, at } = self;
         let origin = signer.verifier().name();
-        signer.sign(&format!("{origin}/retired\n{day}\n{first}\n{end}\n{}\n", at.unix_ms()))
+        signer.sign(&format!("{origin}/retired\n{segment}\n{first}\n{end}\n{}\n", at.unix_ms()))
     }
 
     /// Reads a note that `key` signed.
@@ -35,13 +35,13 @@ impl Retired {
         if origin != Some(key.name()) {
             return Err(NoteFault::OtherKey(key.name().to_owned()));
         }
-        let day = lines.next().ok_or(NoteFault::Form)?.to_owned();
+        let segment = lines.next().ok_or(NoteFault::Form)?.to_owned();
         let mut number = || lines.next()?.parse::<u64>().ok();
         let (Some(first), Some(end), Some(at)) = (number(), number(), number()) else {
             return Err(NoteFault::Form);
         };
         let at = Timestamp(i64::try_from(at).map_err(|_| NoteFault::Form)?);
-        Ok(Self { day, first, end, at })
+        Ok(Self { segment, first, end, at })
     }
 
     /// Whether record `seq` is among them.

@@ -60,8 +60,10 @@ pub struct Verification {
     pub first_bad: Option<u64>,
     /// What is wrong with it.
     pub fault: Option<String>,
-    /// How many records the newest checkpoint vouches for; those after it are younger than it.
+    /// How many records are signed for; a server may be writing the others just now.
     pub signed_records: u64,
+    /// How many of them every second place vouches for; nothing where none was asked.
+    pub witnessed_records: Option<u64>,
     /// How many records were deleted at the end of their time.
     pub retired_records: u64,
     /// The key that the checkpoints were verified with.

@@ -1,7 +1,5 @@
 //! What is left of a caller's limits, as the headers that clients of OpenAI read.
 
-use std::fmt::Write;
-
 use http::{HeaderName, HeaderValue};
 use tb_core::quota::{Room, Standing};
 
@@ -22,34 +20,52 @@ pub(crate) fn rate_headers(standing: Standing) -> impl Iterator<Item = (HeaderNa
 }
 
 fn values(room: Room) -> Option<[HeaderValue; 3]> {
-    let reset = HeaderValue::from_str(&duration(room.resets_in_ms)).ok()?;
-    Some([HeaderValue::from(room.most), HeaderValue::from(room.left), reset])
+    let mut text = String::with_capacity(32);
+    let number = |text: &mut String, number: u64| {
+        text.clear();
+        push_number(text, number);
+        HeaderValue::from_str(text).ok()
+    };
+    let (most, left) = (number(&mut text, room.most)?, number(&mut text, room.left)?);
+    text.clear();
+    push_duration(&mut text, room.resets_in_ms);
+    Some([most, left, HeaderValue::from_str(&text).ok()?])
+}
+
+/// Decimal digits: six numbers stand in every answer, and formatting costs more than the limits.
+fn push_number(text: &mut String, number: u64) {
+    if number >= 10 {
+        push_number(text, number / 10);
+    }
+    text.push(char::from_digit(u32::try_from(number % 10).unwrap_or(0), 10).unwrap_or('0'));
 }
 
 /// `120ms`, `8.64s`, `6m0s`, `23h59m5s`: durations as OpenAI writes them.
-fn duration(ms: u64) -> String {
-    let mut text = String::with_capacity(12);
+fn push_duration(text: &mut String, ms: u64) {
     if ms < 1_000 {
-        let unit = if ms == 0 { "s" } else { "ms" };
-        let _ = write!(text, "{ms}{unit}");
-        return text;
+        push_number(text, ms);
+        text.push_str(if ms == 0 { "s" } else { "ms" });
+        return;
     }
     let (hours, minutes) = (ms / 3_600_000, ms / 60_000 % 60);
     let (seconds, rest) = (ms / 1_000 % 60, ms % 1_000);
-    // Writing to a String cannot fail.
     if hours > 0 {
-        let _ = write!(text, "{hours}h");
+        push_number(text, hours);
+        text.push('h');
     }
     if hours > 0 || minutes > 0 {
-        let _ = write!(text, "{minutes}m");
+        push_number(text, minutes);
+        text.push('m');
     }
-    let _ = write!(text, "{seconds}");
+    push_number(text, seconds);
     if rest > 0 {
-        let fraction = format!("{rest:03}");
-        let _ = write!(text, ".{}", fraction.trim_end_matches('0'));
+        text.push('.');
+        for digit in [rest / 100, rest / 10 % 10, rest % 10] {
+            push_number(text, digit);
+        }
+        text.truncate(text.trim_end_matches('0').len());
     }
     text.push('s');
-    text
 }
 
 #[cfg(test)]
@@ -66,7 +82,9 @@ mod tests {
             (360_000, "6m0s"),
             (86_345_001, "23h59m5.001s"),
         ] {
-            assert_eq!(duration(ms), text);
+            let mut written = String::new();
+            push_duration(&mut written, ms);
+            assert_eq!(written, text);
         }
     }
 

@@ -48,7 +48,7 @@ impl Settlement {
 
     fn tenant_key(&mut self) -> hmac::Key {
         let (keys, service) = (&self.shared.guard_keys, &self.row.service);
-        let make = || hmac::Key::new(hmac::HMAC_SHA256, &keys.of(service));
+        let make = || keys.signing(service);
         self.answer.key.get_or_insert_with(make).clone()
     }
 

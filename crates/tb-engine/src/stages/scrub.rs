@@ -170,7 +170,7 @@ fn run(rules: &Rules, body: &Body, headers: &[(HeaderName, String)]) -> Done {
     let tallies = look.tallies;
     match outcome {
         Ok((vault, body)) => Done { tallies, vault, body: Ok(body) },
-        Err(ended) => Done { tallies, vault: Vault::new(0, &rules.key), body: Err(ended) },
+        Err(ended) => Done { tallies, vault: Vault::keyed(0, rules.key.clone()), body: Err(ended) },
     }
 }
 
@@ -181,7 +181,7 @@ fn look_and_hide(
     look: &mut Look<'_>,
 ) -> Result<(Vault, Option<Body>), Ended> {
     if !rules.looks() {
-        return Ok((Vault::new(0, &rules.key), None));
+        return Ok((Vault::keyed(0, rules.key.clone()), None));
     }
     let policy = &rules.policy;
     if policy.enabled {

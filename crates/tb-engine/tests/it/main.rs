@@ -8,6 +8,7 @@
 )]
 
 mod attempts;
+mod audit;
 mod breakers;
 mod data_classes;
 mod gateway;

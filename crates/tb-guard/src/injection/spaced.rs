@@ -1,6 +1,6 @@
 //! Words whose letters are set apart: `i g n o r e`, `i.g.n.o.r.e`.
 
-use super::words::WORDS;
+use super::words::Words;
 
 /// Fewer letters are initials and lists.
 const LEAST_LETTERS: usize = 8;
@@ -66,7 +66,9 @@ fn row(bytes: &[u8], start: usize) -> (Vec<String>, usize) {
 /// A word, and a blank; a row without gaps is cut where known words begin and end.
 fn push_parted(out: &mut String, word: &str) {
     let mut from = 0;
-    if let Some(automaton) = WORDS.automaton.as_ref().filter(|_| word.len() > LONGEST_WORD) {
+    if let Some(automaton) =
+        Words::of_text(word).automaton.as_ref().filter(|_| word.len() > LONGEST_WORD)
+    {
         for found in automaton.find_iter(word) {
             for part in [word.get(from..found.start()), word.get(found.range())] {
                 out.push_str(part.unwrap_or_default());

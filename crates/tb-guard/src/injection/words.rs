@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use aho_corasick::{AhoCorasick, AhoCorasickBuilder, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickBuilder, AhoCorasickKind, MatchKind};
 
 use super::{Signal, phrases};
 
@@ -69,16 +69,30 @@ pub(super) struct Words {
     pub(super) roles: Vec<Role>,
 }
 
-pub(super) static WORDS: LazyLock<Words> = LazyLock::new(|| {
-    let (mut words, mut roles): (Vec<&str>, Vec<Role>) = (Vec::new(), Vec::new());
-    for (role, list) in LISTS.iter().chain(phrases::LISTS) {
-        words.extend(list.split(';'));
-        roles.resize(words.len(), *role);
+static WORDS: LazyLock<Words> = LazyLock::new(|| Words::of(|_| true, None));
+
+/// Those of ASCII alone, which are all that a text of ASCII can have. They are few enough for a
+/// table that costs one step a byte; with all scripts it would take megabytes.
+static ASCII_WORDS: LazyLock<Words> =
+    LazyLock::new(|| Words::of(str::is_ascii, Some(AhoCorasickKind::DFA)));
+
+impl Words {
+    /// Those that a text can have.
+    pub(super) fn of_text(text: &str) -> &'static Self {
+        if text.is_ascii() { &ASCII_WORDS } else { &WORDS }
     }
-    let mut builder = AhoCorasickBuilder::new();
-    builder.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest);
-    Words { automaton: builder.build(&words).ok(), roles }
-});
+
+    fn of(takes: impl Fn(&str) -> bool, kind: Option<AhoCorasickKind>) -> Self {
+        let (mut words, mut roles): (Vec<&str>, Vec<Role>) = (Vec::new(), Vec::new());
+        for (role, list) in LISTS.iter().chain(phrases::LISTS) {
+            words.extend(list.split(';').filter(|word| takes(word)));
+            roles.resize(words.len(), *role);
+        }
+        let mut builder = AhoCorasickBuilder::new();
+        builder.ascii_case_insensitive(true).match_kind(MatchKind::LeftmostLongest).kind(kind);
+        Self { automaton: builder.build(&words).ok(), roles }
+    }
+}
 
 /// Words that are signals together only, in English, German, French, Spanish, Portuguese, Chinese
 /// and Russian.

@@ -7,11 +7,13 @@ use std::path::{Path, PathBuf};
 
 use tb_core::audit::{Checkpoint, Hash};
 use tb_core::ports::StoreError;
+use tb_core::retention::Span;
 
 /// The names of the files.
 pub(super) const HASHES: &str = "hashes";
 pub(super) const FRONTIER: &str = "frontier";
 pub(super) const CHECKPOINTS: &str = "checkpoints";
+pub(super) const END: &str = "end";
 pub(super) const RETIRED: &str = "retired";
 pub(super) const PUBLIC_KEY: &str = "public-key";
 pub(super) const LOCK: &str = "lock";
@@ -20,31 +22,50 @@ const SEGMENT_SUFFIX: &str = ".jsonl";
 /// The bytes of a hash.
 pub(super) const HASH_BYTES: u64 = 32;
 
-/// The days of the segments that are there, oldest first.
-pub(super) fn days(folder: &Path) -> Result<Vec<String>, StoreError> {
+/// The spans of the segments that are there, oldest first.
+pub(super) fn spans(folder: &Path) -> Result<Vec<Span>, StoreError> {
     let fault = |error| failed("read", folder, &error);
-    let mut days = Vec::new();
+    let mut spans = Vec::new();
     for entry in std::fs::read_dir(folder).map_err(fault)? {
         let name = entry.map_err(fault)?.file_name();
-        let day = name.to_str().and_then(|name| name.strip_suffix(SEGMENT_SUFFIX));
-        days.extend(day.filter(|day| is_day(day)).map(str::to_owned));
+        let name = name.to_str().and_then(|name| name.strip_suffix(SEGMENT_SUFFIX));
+        spans.extend(name.and_then(Span::parse));
     }
-    days.sort_unstable();
-    Ok(days)
+    spans.sort_unstable();
+    Ok(spans)
 }
 
-/// Whether a text has the form `2026-11-23`.
-fn is_day(text: &str) -> bool {
-    let digits =
-        |part: &str, count| part.len() == count && part.bytes().all(|b| b.is_ascii_digit());
-    let mut parts = text.split('-');
-    let mut next = |count| parts.next().is_some_and(|part| digits(part, count));
-    next(4) && next(2) && next(2) && parts.next().is_none()
+/// The segment of a span.
+pub(super) fn segment(folder: &Path, span: Span) -> PathBuf {
+    folder.join(format!("{span}{SEGMENT_SUFFIX}"))
 }
 
-/// The segment of a day.
-pub(super) fn segment(folder: &Path, day: &str) -> PathBuf {
-    folder.join(format!("{day}{SEGMENT_SUFFIX}"))
+/// Opens a segment for reading; `None` when it is gone: retention may have come first.
+pub(super) fn open_segment(path: &Path) -> Result<Option<File>, StoreError> {
+    match File::open(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path, &error)),
+    }
+}
+
+/// Puts a text in the place of a file, whole or not at all; on disk when it returns if `durable`.
+pub(super) fn replace(path: &Path, text: &str, durable: bool) -> Result<(), StoreError> {
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(".new");
+    let draft = PathBuf::from(draft);
+    let put = || {
+        let mut options = OpenOptions::new();
+        let mut file = options.write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+        io::Write::write_all(&mut file, text.as_bytes())?;
+        if durable {
+            file.sync_data()?;
+        }
+        std::fs::rename(&draft, path)
+    };
+    put().map_err(|error| failed("write", path, &error))?;
+    let folder = path.parent().filter(|_| durable);
+    folder.map_or(Ok(()), sync_folder)
 }
 
 /// Opens a file to append to, for its owner alone.

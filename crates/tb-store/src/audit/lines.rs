@@ -130,6 +130,12 @@ pub(super) fn first_seq(file: &File) -> io::Result<Option<u64>> {
     Ok(place(&line).filter(|_| is_whole).map(|place| place.seq))
 }
 
+/// The number of the last whole record of a segment; `None` when it has none.
+pub(super) fn last_seq(file: &File) -> io::Result<Option<u64>> {
+    let last = Backward::new(file.try_clone()?, file.metadata()?.len())?.next()?;
+    Ok(last.and_then(|(_, line)| place(&line)).map(|place| place.seq))
+}
+
 /// Where the first record with this number or a larger one begins. Records stand by rising
 /// numbers, so half of what is left is ruled out by each look.
 pub(super) fn offset_of(file: &File, seq: u64) -> io::Result<u64> {

@@ -8,12 +8,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tb_core::audit::{
     AuditEvent, AuditRecord, Checkpoint, Frontier, Hash, NoteSigner, RecordKey, Subjects,
-    leaf_hash, signed_checkpoint,
+    leaf_hash, signed_checkpoint, signed_end,
 };
 use tb_core::ports::{ActStore, AuditLog, StoreError};
+use tb_core::retention::Span;
 use tb_core::{AdminAct, Clock, Timestamp, UsageRow};
 
-use super::files::{self, CHECKPOINTS, FRONTIER, HASH_BYTES, failed};
+use super::files::{self, CHECKPOINTS, END, FRONTIER, HASH_BYTES, failed};
 use super::pseudonyms::Pseudonyms;
 use super::recent::Recent;
 use super::witness::{Witness, Witnesses};
@@ -63,6 +64,8 @@ pub struct FileAuditLog {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) state: Mutex<State>,
     witnesses: Witnesses,
+    /// The memory of what is about to be written, between two times.
+    draft: Mutex<Draft>,
     _lock: File,
 }
 
@@ -77,11 +80,13 @@ pub(super) struct State {
     /// How many records the newest checkpoint vouches for, and when it was signed.
     pub(super) signed: u64,
     pub(super) signed_at: Timestamp,
+    /// How many records the note of the end vouches for; `None` when there is none that fits.
+    pub(super) ended: Option<u64>,
 }
 
 /// The segment being written.
 pub(super) struct Segment {
-    pub(super) day: String,
+    pub(super) span: Span,
     pub(super) file: File,
     pub(super) bytes: u64,
 }
@@ -108,7 +113,13 @@ impl FileAuditLog {
     /// or when records are missing that a checkpoint vouches for.
     pub fn open(parts: AuditParts) -> Result<Self, StoreError> {
         let lock = super::open::prepare(&parts.folder, &parts.signer)?;
-        let state = super::open::state(&parts.folder, &parts.signer, parts.subjects)?;
+        let mut found = super::open::state(&parts.folder, &parts.signer, parts.subjects)?;
+        if let Some((before, after)) = found.cut {
+            let act = super::open::cut_act(parts.clock.now(), before, after);
+            parts.acts.note_act(&act)?;
+        }
+        let durable = parts.is_durable_on_power_loss;
+        note_end(&parts.folder, &parts.signer, &mut found.state, durable)?;
         Ok(Self {
             folder: parts.folder,
             signer: parts.signer,
@@ -116,8 +127,9 @@ impl FileAuditLog {
             is_durable_on_power_loss: parts.is_durable_on_power_loss,
             acts: parts.acts,
             clock: parts.clock,
-            state: Mutex::new(state),
+            state: Mutex::new(found.state),
             witnesses: Witnesses::start(parts.witnesses)?,
+            draft: Mutex::default(),
             _lock: lock,
         })
     }
@@ -154,6 +166,7 @@ impl FileAuditLog {
                 (act_key(*number, act), AuditEvent::Act { number: *number, act })
             });
             self.write(state, &events.collect::<Vec<_>>())?;
+            self.note_end(state)?;
             self.acts.acts_recorded(*last)?;
         }
     }
@@ -171,7 +184,13 @@ impl FileAuditLog {
             });
             self.write(state, &events.collect::<Vec<_>>())?;
         }
-        Ok(())
+        self.note_end(state)
+    }
+
+    /// Vouches for what was written before the journal or the act store is told that it was:
+    /// a start takes nothing that is not vouched for, and what was not told comes again.
+    fn note_end(&self, state: &mut State) -> Result<(), StoreError> {
+        note_end(&self.folder, &self.signer, state, self.is_durable_on_power_loss)
     }
 
     /// Writes records, those left out that are there already.
@@ -180,9 +199,10 @@ impl FileAuditLog {
         state: &mut State,
         events: &[(RecordKey, AuditEvent<'_>)],
     ) -> Result<(), StoreError> {
-        // A clock that was set back must not tear days apart.
+        // A clock that was set back must not tear segments apart.
         let now = self.clock.now().max(state.written_at);
-        let draft = self.draft(state, events, now);
+        let mut draft = self.draft.lock().unwrap_or_else(PoisonError::into_inner);
+        self.fill(&mut draft, state, (events, now));
         if draft.hashes.is_empty() {
             return Ok(());
         }
@@ -191,18 +211,20 @@ impl FileAuditLog {
             return Err(fault);
         }
         state.written_at = now;
-        state.tree.extend(draft.hashes);
+        state.tree.extend(draft.hashes.drain(..));
         Ok(())
     }
 
-    fn draft(
+    fn fill(
         &self,
+        draft: &mut Draft,
         state: &mut State,
-        events: &[(RecordKey, AuditEvent<'_>)],
-        now: Timestamp,
-    ) -> Draft {
+        (events, now): (&[(RecordKey, AuditEvent<'_>)], Timestamp),
+    ) {
         let written_at = now.to_rfc3339();
-        let mut draft = Draft::default();
+        draft.lines.clear();
+        draft.hashes.clear();
+        draft.noted = 0;
         let mut seq = state.tree.size();
         for (key, event) in events {
             if !state.recent.note(*key) {
@@ -217,7 +239,6 @@ impl FileAuditLog {
             draft.lines.push(b'\n');
             seq += 1;
         }
-        draft
     }
 
     /// Writes lines and then hashes; after a failure the files are as they were.
@@ -232,13 +253,15 @@ impl FileAuditLog {
         let segment = open_segment(&self.folder, segment, now)?;
         let before = segment.bytes;
         let durable = self.is_durable_on_power_loss;
-        let written = write_whole(&mut segment.file, &draft.lines, durable)
+        let written = cut_to(&segment.file, before)
+            .and_then(|()| cut_to(hashes, hash_bytes))
+            .and_then(|()| write_whole(&mut segment.file, &draft.lines, durable))
             .and_then(|()| write_whole(hashes, draft.hashes.as_flattened(), durable));
         if let Err(error) = written {
-            // Where not even that works, the next start cuts it off.
+            // Where not even that works, the next attempt or the next start cuts it off.
             let _ = segment.file.set_len(before);
             let _ = hashes.set_len(hash_bytes);
-            return Err(failed("write", &files::segment(&self.folder, &segment.day), &error));
+            return Err(failed("write", &files::segment(&self.folder, segment.span), &error));
         }
         segment.bytes = before + u64::try_from(draft.lines.len()).unwrap_or(u64::MAX);
         Ok(())
@@ -280,12 +303,8 @@ impl FileAuditLog {
 
     /// Keeps the tree for the next start; it is held against the checkpoint then.
     fn keep_frontier(&self, tree: &Frontier) -> Result<(), StoreError> {
-        let path = self.folder.join(FRONTIER);
-        let draft = self.folder.join("frontier.new");
         let text = super::open::frontier_text(tree);
-        std::fs::write(&draft, text)
-            .and_then(|()| std::fs::rename(&draft, &path))
-            .map_err(|error| failed("write", &path, &error))
+        files::replace(&self.folder.join(FRONTIER), &text, false)
     }
 }
 
@@ -314,24 +333,46 @@ pub(super) fn act_key(number: u64, act: &AdminAct) -> RecordKey {
     RecordKey::Act(number, act.at)
 }
 
-/// The segment of today, or of the day that is written already if that is later.
+/// Signs how far the log goes, in the place of what was signed before.
+fn note_end(
+    folder: &std::path::Path,
+    signer: &NoteSigner,
+    state: &mut State,
+    durable: bool,
+) -> Result<(), StoreError> {
+    let size = state.tree.size();
+    if state.ended == Some(size) {
+        return Ok(());
+    }
+    let note = signed_end(signer, &Checkpoint { size, root: state.tree.root() });
+    files::replace(&folder.join(END), &note, durable)?;
+    state.ended = Some(size);
+    Ok(())
+}
+
+/// Takes away what a write that failed left behind the whole records.
+fn cut_to(file: &File, bytes: u64) -> std::io::Result<()> {
+    if file.metadata()?.len() > bytes { file.set_len(bytes) } else { Ok(()) }
+}
+
+/// The segment of the present half hour, or the one that is written already if that is later.
 fn open_segment<'a>(
     folder: &std::path::Path,
     current: &'a mut Option<Segment>,
     now: Timestamp,
 ) -> Result<&'a mut Segment, StoreError> {
-    let today = now.utc_day();
-    let is_current = current.as_ref().is_some_and(|segment| segment.day >= today);
+    let span = Span::of(now);
+    let is_current = current.as_ref().is_some_and(|segment| segment.span >= span);
     if !is_current {
-        if let Some(yesterday) = current.take() {
-            let flushed = yesterday.file.sync_data();
+        if let Some(before) = current.take() {
+            let flushed = before.file.sync_data();
             flushed.map_err(|error| failed("flush", folder, &error))?;
         }
-        let path = files::segment(folder, &today);
+        let path = files::segment(folder, span);
         let file = files::append_to(&path)?;
         let bytes = file.metadata().map_err(|error| failed("open", &path, &error))?.len();
         files::sync_folder(folder)?;
-        return Ok(current.insert(Segment { day: today, file, bytes }));
+        return Ok(current.insert(Segment { span, file, bytes }));
     }
     current.as_mut().ok_or_else(|| StoreError::Failed("the audit log has no segment".to_owned()))
 }

@@ -1,21 +1,23 @@
-//! What a start finds: the tail after the newest checkpoint is read and cut at the first line
-//! that is not whole, hashes are made to fit, and what is missing that a checkpoint vouches for
-//! is refused.
+//! What a start finds: the tail after the newest checkpoint is read and cut where the note of the
+//! end says, hashes are made to fit, and what is missing that a checkpoint vouches for is refused.
+//! Nothing is taken over that was not signed, or a start would sign what somebody else wrote.
 
 use std::collections::VecDeque;
 use std::fs::{DirBuilder, File, OpenOptions, TryLockError};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
-use tb_core::Timestamp;
+use serde_json::json;
 use tb_core::audit::{
     Checkpoint, Frontier, Hash, NoteSigner, NoteVerifier, RecordKey, RecordPlace, Subjects, hex,
     leaf_hash, unhex,
 };
 use tb_core::ports::StoreError;
+use tb_core::retention::Span;
+use tb_core::{Actor, AdminAct, Timestamp};
 
-use super::files::{self, FRONTIER, HASH_BYTES, HASHES, LOCK, PUBLIC_KEY, failed};
-use super::lines::{Backward, Ending, Forward, place};
+use super::files::{self, END, FRONTIER, HASH_BYTES, HASHES, LOCK, PUBLIC_KEY, failed};
+use super::lines::{Backward, Ending, Forward, first_seq, last_seq, offset_of, place};
 use super::log::{Segment, State, remember};
 use super::pseudonyms::Pseudonyms;
 use super::recent::REMEMBERED;
@@ -81,17 +83,41 @@ fn kept_frontier(text: &str) -> Option<Frontier> {
     Frontier::from_peaks(size, peaks?)
 }
 
+/// What a start found.
+pub(super) struct Found {
+    pub(super) state: State,
+    /// How many records there were and are, when some were lost that had been vouched for.
+    pub(super) cut: Option<(u64, u64)>,
+}
+
+/// Says in the log itself that its end was lost.
+pub(super) fn cut_act(at: Timestamp, before: u64, after: u64) -> AdminAct {
+    AdminAct::new(at, Actor::Gateway, "audit.cut", "end")
+        .with(Some(json!({ "records": before })), Some(json!({ "records": after })))
+}
+
 /// Reads the state of the log and repairs its end.
 pub(super) fn state(
     folder: &Path,
     signer: &NoteSigner,
     subjects: Subjects,
-) -> Result<State, StoreError> {
-    retire::finish(folder, signer.verifier())?;
-    let signed = newest_checkpoint(folder, signer.verifier())?;
-    let tail = Tail::read(folder, signer.verifier(), signed.size)?;
-    let hashes = files::append_to(&folder.join(HASHES))?;
+) -> Result<Found, StoreError> {
+    let key = signer.verifier();
+    retire::finish(folder, key)?;
+    let signed = newest_checkpoint(folder, key)?;
+    let mut tail = Tail::read(folder, key, signed.size)?;
     let mut tree = signed_tree(folder, &signed)?;
+    let end = vouched(folder, key, &tree, &tail.hashes)?;
+    if end.kept < tail.hashes.len() {
+        tracing::warn!(
+            folder = %folder.display(),
+            records = tail.hashes.len() - end.kept,
+            "the end of the audit log is vouched for by nobody and is cut off"
+        );
+        cut(folder, signed.size + u64::try_from(end.kept).unwrap_or(u64::MAX))?;
+        tail = Tail::read(folder, key, signed.size)?;
+    }
+    let hashes = files::append_to(&folder.join(HASHES))?;
     let mut bytes = Vec::new();
     for hash in &tail.hashes {
         bytes.extend_from_slice(hash);
@@ -101,7 +127,8 @@ pub(super) fn state(
         .set_len(signed.size * HASH_BYTES)
         .and_then(|()| std::io::Write::write_all(&mut &hashes, &bytes))
         .map_err(|error| failed("write", &folder.join(HASHES), &error))?;
-    Ok(State {
+    let cut = end.claimed.map(|claimed| (claimed, tree.size()));
+    let state = State {
         tree,
         hashes,
         segment: tail.segment,
@@ -110,7 +137,59 @@ pub(super) fn state(
         pseudonyms: Pseudonyms::new(subjects),
         signed: signed.size,
         signed_at: Timestamp(0),
-    })
+        ended: None,
+    };
+    Ok(Found { state, cut })
+}
+
+/// What the note of the end says of the records behind the newest checkpoint.
+struct Vouched {
+    /// How many of them it vouches for.
+    kept: usize,
+    /// How many records it says there were, when that many are not there.
+    claimed: Option<u64>,
+}
+
+/// Holds the records behind the newest checkpoint against the note of the end. What stands behind
+/// that as well was written by a process that died before it told anybody, and comes again.
+fn vouched(
+    folder: &Path,
+    key: &NoteVerifier,
+    signed: &Frontier,
+    hashes: &[Hash],
+) -> Result<Vouched, StoreError> {
+    let note = files::text(&folder.join(END))?;
+    let Ok(end) = Checkpoint::open_end(&note, key) else {
+        if signed.size() == 0 && !hashes.is_empty() {
+            return Err(changed(folder));
+        }
+        // A power cut may take the note away, and no more than the seconds since a checkpoint.
+        return Ok(Vouched { kept: 0, claimed: None });
+    };
+    let mut tree = signed.clone();
+    let more = usize::try_from(end.size.saturating_sub(signed.size())).unwrap_or(usize::MAX);
+    let Some(rest) = hashes.get(..more) else {
+        return Ok(Vouched { kept: 0, claimed: Some(end.size) });
+    };
+    tree.extend(rest.iter().copied());
+    if tree.size() == end.size && tree.root() != end.root {
+        return Err(changed(folder));
+    }
+    Ok(Vouched { kept: more, claimed: None })
+}
+
+/// Cuts the log off behind its first `size` records.
+fn cut(folder: &Path, size: u64) -> Result<(), StoreError> {
+    for span in files::spans(folder)?.into_iter().rev() {
+        let path = files::segment(folder, span);
+        let fault = |error| failed("cut", &path, &error);
+        let file = files::append_to(&path)?;
+        if first_seq(&file).map_err(fault)?.is_some_and(|first| first < size) {
+            return offset_of(&file, size).and_then(|bytes| file.set_len(bytes)).map_err(fault);
+        }
+        std::fs::remove_file(&path).map_err(fault)?;
+    }
+    Ok(())
 }
 
 /// The newest checkpoint; one of an empty tree when there is none.
@@ -173,8 +252,8 @@ impl Tail {
             written_at: Timestamp(0),
             segment: None,
         };
-        let days = files::days(folder)?;
-        let next = tail.repair(folder, &days, signed)?;
+        let spans = files::spans(folder)?;
+        let next = tail.repair(folder, &spans, signed)?;
         let is_retired = || {
             let retired = retire::retired(folder, key)?;
             Ok(retired.iter().any(|days| days.end >= signed))
@@ -187,21 +266,14 @@ impl Tail {
 
     /// Finds the segments with records that no checkpoint vouches for, reads them, and cuts the
     /// last one at the first line that is not the next record. Gives the number of the next one.
-    fn repair(&mut self, folder: &Path, days: &[String], signed: u64) -> Result<u64, StoreError> {
-        self.remember(folder, days, signed)?;
-        let mut next = None;
-        for day in days {
-            let path = files::segment(folder, day);
+    fn repair(&mut self, folder: &Path, spans: &[Span], signed: u64) -> Result<u64, StoreError> {
+        self.remember(folder, spans, signed)?;
+        let (spans, mut next) = unsigned_part(folder, spans, signed)?;
+        for span in spans {
+            let path = files::segment(folder, *span);
             let fault = |error| failed("read", &path, &error);
             let file = files::append_to(&path)?;
-            let is_last = days.last() == Some(day);
-            if !is_last
-                && let Some(last) = last_seq(&file).map_err(fault)?
-                && last < signed
-            {
-                next = Some(last + 1);
-                continue;
-            }
+            let is_last = spans.last() == Some(span);
             let whole = self.read_on(&file, &mut next, signed).map_err(fault)?;
             if whole < end(&file).map_err(fault)? {
                 if !is_last || next.is_some_and(|next| next < signed) {
@@ -211,7 +283,7 @@ impl Tail {
                 file.set_len(whole).map_err(fault)?;
             }
             if whole > 0 {
-                self.segment = Some(Segment { day: day.clone(), file, bytes: whole });
+                self.segment = Some(Segment { span: *span, file, bytes: whole });
             } else if is_last && next.unwrap_or(0) >= signed {
                 std::fs::remove_file(&path).map_err(fault)?;
             }
@@ -227,7 +299,7 @@ impl Tail {
         next: &mut Option<u64>,
         signed: u64,
     ) -> std::io::Result<u64> {
-        let from = super::lines::offset_of(file, signed)?;
+        let from = offset_of(file, signed)?;
         if from > 0 {
             let before = Backward::new(file.try_clone()?, from)?.next()?;
             if let Some(before) = before.and_then(|(_, line)| place(&line)) {
@@ -256,12 +328,12 @@ impl Tail {
     }
 
     /// Reads back the last records that a checkpoint vouches for.
-    fn remember(&mut self, folder: &Path, days: &[String], signed: u64) -> Result<(), StoreError> {
-        for day in days.iter().rev() {
-            let path = files::segment(folder, day);
+    fn remember(&mut self, folder: &Path, spans: &[Span], signed: u64) -> Result<(), StoreError> {
+        for span in spans.iter().rev() {
+            let path = files::segment(folder, *span);
             let fault = |error| failed("read", &path, &error);
             let file = File::open(&path).map_err(fault)?;
-            let from = super::lines::offset_of(&file, signed).map_err(fault)?;
+            let from = offset_of(&file, signed).map_err(fault)?;
             let mut lines = Backward::new(file, from).map_err(fault)?;
             while let Some((_, line)) = lines.next().map_err(fault)? {
                 if self.keys.len() >= REMEMBERED {
@@ -284,10 +356,32 @@ fn end(file: &File) -> std::io::Result<u64> {
     Ok(file.metadata()?.len())
 }
 
-/// The number of the last record of a segment, if it is whole.
-fn last_seq(file: &File) -> std::io::Result<Option<u64>> {
-    let last = Backward::new(file.try_clone()?, end(file)?)?.next()?;
-    Ok(last.and_then(|(_, line)| place(&line)).map(|place| place.seq))
+/// The segments from the first on that has records which no checkpoint vouches for, always the
+/// last one, and the number of the record behind those before, if there are any.
+fn unsigned_part<'s>(
+    folder: &Path,
+    spans: &'s [Span],
+    signed: u64,
+) -> Result<(&'s [Span], Option<u64>), StoreError> {
+    for (place, span) in spans.iter().enumerate().rev().skip(1) {
+        let path = files::segment(folder, *span);
+        let file = File::open(&path).map_err(|error| failed("read", &path, &error))?;
+        let last = last_seq(&file).map_err(|error| failed("read", &path, &error))?;
+        if let Some(last) = last.filter(|last| *last < signed) {
+            return Ok((spans.get(place + 1..).unwrap_or_default(), Some(last + 1)));
+        }
+    }
+    Ok((spans, None))
+}
+
+/// What a start refuses to sign.
+fn changed(folder: &Path) -> StoreError {
+    StoreError::Failed(format!(
+        "the end of the audit log {} is not what this gateway wrote: run `tollbar audit verify`, \
+         and restore the folder from a backup or move it away, with the audit key, to begin a new \
+         log",
+        folder.display()
+    ))
 }
 
 fn damaged(folder: &Path, next: u64) -> StoreError {

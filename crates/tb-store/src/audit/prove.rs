@@ -1,10 +1,10 @@
 //! Proofs that single records are in the log.
 
-use std::fs::File;
 use std::path::Path;
 
 use tb_core::audit::{Checkpoint, Frontier, Hash, InclusionProof, NoteVerifier, inclusion_path};
 use tb_core::ports::StoreError;
+use tb_core::retention::Span;
 
 use super::files::{self, failed};
 use super::lines::{Ending, Forward, first_seq, offset_of, place};
@@ -47,20 +47,30 @@ fn subtree(folder: &Path, first: u64, end: u64) -> Result<Hash, StoreError> {
 
 /// The line of a record, if it is there.
 fn record(folder: &Path, seq: u64) -> Result<Option<String>, StoreError> {
-    for day in files::days(folder)?.into_iter().rev() {
-        let path = files::segment(folder, &day);
-        let fault = |error| failed("read", &path, &error);
-        let file = File::open(&path).map_err(fault)?;
-        if first_seq(&file).map_err(fault)?.is_none_or(|first| first > seq) {
-            continue;
-        }
-        let from = offset_of(&file, seq).map_err(fault)?;
-        let mut line = Vec::new();
-        let ending =
-            Forward::new(file, from).and_then(|mut lines| lines.next(&mut line)).map_err(fault)?;
-        let found = place(&line).is_some_and(|place| place.seq == seq);
-        return Ok((found && ending == Some(Ending::Whole))
-            .then(|| String::from_utf8_lossy(&line).into_owned()));
+    let spans = files::spans(folder)?;
+    // Half of the segments that are left are ruled out by each look.
+    let (mut low, mut high) = (0, spans.len());
+    while high - low > 1 {
+        let middle = low + (high - low) / 2;
+        let first = spans.get(middle).map(|span| begins(folder, *span)).transpose()?.flatten();
+        if first.is_some_and(|first| first <= seq) { low = middle } else { high = middle }
     }
-    Ok(None)
+    let Some(span) = spans.get(low) else { return Ok(None) };
+    let path = files::segment(folder, *span);
+    let fault = |error| failed("read", &path, &error);
+    let Some(file) = files::open_segment(&path)? else { return Ok(None) };
+    let from = offset_of(&file, seq).map_err(fault)?;
+    let mut line = Vec::new();
+    let ending =
+        Forward::new(file, from).and_then(|mut lines| lines.next(&mut line)).map_err(fault)?;
+    let found = place(&line).is_some_and(|place| place.seq == seq);
+    Ok((found && ending == Some(Ending::Whole))
+        .then(|| String::from_utf8_lossy(&line).into_owned()))
+}
+
+/// The number of the first record of a segment.
+fn begins(folder: &Path, span: Span) -> Result<Option<u64>, StoreError> {
+    let path = files::segment(folder, span);
+    let Some(file) = files::open_segment(&path)? else { return Ok(None) };
+    first_seq(&file).map_err(|error| failed("read", &path, &error))
 }

@@ -1,6 +1,5 @@
 //! Reading records: pages for people, all of them for exports.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
@@ -8,6 +7,7 @@ use tb_core::audit::{
     AuditFilter, AuditPage, AuditTrail, InclusionProof, NoteVerifier, Verification,
 };
 use tb_core::ports::StoreError;
+use tb_core::retention::Span;
 
 use super::files::{self, failed};
 use super::lines::{Backward, Ending, Forward, offset_of, place};
@@ -39,12 +39,13 @@ impl AuditReader {
         filter: &AuditFilter,
         take: &mut dyn FnMut(&str, &Value) -> std::io::Result<()>,
     ) -> Result<(), StoreError> {
-        let first_day = filter.since.map(tb_core::Timestamp::utc_day).unwrap_or_default();
-        for day in files::days(&self.folder)?.iter().filter(|day| **day >= first_day) {
-            let path = files::segment(&self.folder, day);
+        let first = filter.since.map(Span::of);
+        let spans = files::spans(&self.folder)?.into_iter();
+        for span in spans.filter(|span| first.is_none_or(|first| *span >= first)) {
+            let path = files::segment(&self.folder, span);
             let fault = |error| failed("read", &path, &error);
-            let mut lines =
-                File::open(&path).and_then(|file| Forward::new(file, 0)).map_err(fault)?;
+            let Some(file) = files::open_segment(&path)? else { continue };
+            let mut lines = Forward::new(file, 0).map_err(fault)?;
             let mut line = Vec::new();
             while lines.next(&mut line).map_err(fault)? == Some(Ending::Whole) {
                 let Some((record, _)) = wanted(&line, filter) else { continue };
@@ -71,10 +72,10 @@ fn wanted(line: &[u8], filter: &AuditFilter) -> Option<(Value, u64)> {
 fn page(folder: &Path, filter: &AuditFilter, limit: usize) -> Result<AuditPage, StoreError> {
     let mut found = AuditPage::default();
     let mut looked_at = 0;
-    for day in files::days(folder)?.into_iter().rev() {
-        let path = files::segment(folder, &day);
+    for span in files::spans(folder)?.into_iter().rev() {
+        let path = files::segment(folder, span);
         let fault = |error| failed("read", &path, &error);
-        let file = File::open(&path).map_err(fault)?;
+        let Some(file) = files::open_segment(&path)? else { continue };
         let end = match filter.before {
             Some(before) => offset_of(&file, before).map_err(fault)?,
             None => file.metadata().map_err(fault)?.len(),
@@ -102,7 +103,7 @@ impl AuditTrail for AuditReader {
     }
 
     fn verify(&self) -> Result<Verification, StoreError> {
-        super::verify(&self.folder, &self.key, None)
+        super::verify(&self.folder, &self.key, &[])
     }
 
     fn prove(&self, seq: u64) -> Result<Option<InclusionProof>, StoreError> {

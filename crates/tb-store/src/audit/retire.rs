@@ -1,99 +1,86 @@
-//! Deleting whole days, as retention asks: signed, so that it can be told from tampering.
+//! Deleting whole segments, as retention asks: signed, so that it can be told from tampering.
 
-use std::fs::File;
+use std::ops::Range;
 use std::path::Path;
 
 use tb_core::Timestamp;
 use tb_core::audit::{Checkpoint, NoteVerifier, Retired};
 use tb_core::ports::StoreError;
+use tb_core::retention::Span;
 
 use super::files::{self, RETIRED, failed};
-use super::lines::first_seq;
+use super::lines::{first_seq, last_seq};
 use super::log::FileAuditLog;
 
-/// One day of the log.
+/// One segment of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditSegment {
-    /// The UTC day on which its records were written, `2026-11-23`. They may be about moments
-    /// before, but never after it.
-    pub day: String,
-    /// The number of its first record.
-    pub first: u64,
-    /// The number after its last record.
-    pub end: u64,
+    /// The half hour in which its records were written. They may be about moments before, but
+    /// never after it.
+    pub span: Span,
     /// Its size.
     pub bytes: u64,
 }
 
 impl FileAuditLog {
-    /// The days that are there, oldest first; the last one is being written.
+    /// The segments that are there, oldest first; the last one may be being written.
     ///
     /// # Errors
     /// When the folder cannot be read.
     pub fn segments(&self) -> Result<Vec<AuditSegment>, StoreError> {
-        let state = self.state();
-        let retired = retired(&self.folder, self.signer.verifier())?;
-        let mut segments: Vec<AuditSegment> = Vec::new();
-        let mut end = state.tree.size();
-        for day in files::days(&self.folder)?.into_iter().rev() {
-            let path = files::segment(&self.folder, &day);
-            let fault = |error| failed("read", &path, &error);
-            let file = File::open(&path).map_err(fault)?;
-            let bytes = file.metadata().map_err(fault)?.len();
-            let Some(first) = first_seq(&file).map_err(fault)? else { continue };
-            // Between two days there may be some that are deleted already.
-            while let Some(gap) = retired.iter().find(|gap| gap.end == end && gap.first >= first) {
-                end = gap.first;
-            }
-            segments.push(AuditSegment { day, first, end, bytes });
-            end = first;
+        let mut segments = Vec::new();
+        for span in files::spans(&self.folder)? {
+            let path = files::segment(&self.folder, span);
+            let length = std::fs::metadata(&path).map_err(|error| failed("read", &path, &error));
+            segments.push(AuditSegment { span, bytes: length?.len() });
         }
-        segments.reverse();
         Ok(segments)
     }
 
-    /// Deletes a day for good and notes, signed, that it was on purpose. The hashes stay, so
-    /// every proof about other days does. Gives what was deleted; `None` when there is no such
-    /// day, or it is the one being written.
+    /// Deletes a segment for good and notes, signed, that it was on purpose. The hashes stay, so
+    /// every proof about other records does. Gives the numbers of the deleted records; `None`
+    /// when there is no such segment, or it is being written or not vouched for yet.
     ///
     /// # Errors
     /// When the note cannot be written or the segment not be deleted; then the next start does
     /// what is left to do.
-    pub fn retire(&self, day: &str) -> Result<Option<AuditSegment>, StoreError> {
-        let segments = self.segments()?;
-        let today = self.clock.now().utc_day();
-        let Some(segment) = segments.into_iter().find(|one| one.day == day) else {
-            return Ok(None);
-        };
+    pub fn retire(&self, span: Span) -> Result<Option<Range<u64>>, StoreError> {
         let mut state = self.state();
-        if day >= today.as_str() || segment.end == state.tree.size() && state.signed < segment.end {
+        let path = files::segment(&self.folder, span);
+        let Some(records) = records(&path)? else { return Ok(None) };
+        let at = self.clock.now();
+        if span >= Span::of(at) || state.signed < records.end {
             return Ok(None);
         }
-        if state.segment.as_ref().is_some_and(|current| current.day == day) {
+        if state.segment.as_ref().is_some_and(|current| current.span == span) {
             state.segment = None;
         }
-        let note = Retired {
-            day: day.to_owned(),
-            first: segment.first,
-            end: segment.end,
-            at: self.clock.now(),
-        };
-        let path = self.folder.join(RETIRED);
-        let file = files::append_to(&path)?;
-        std::io::Write::write_all(&mut &file, note.sign(&self.signer).as_bytes())
-            .and_then(|()| file.sync_data())
-            .map_err(|error| failed("write", &path, &error))?;
-        unlink(&self.folder, day)?;
+        let segment = span.to_string();
+        self.note_retired(Retired { segment, first: records.start, end: records.end, at })?;
+        unlink(&self.folder, span)?;
         drop(state);
-        Ok(Some(segment))
+        Ok(Some(records))
     }
 
-    /// When the oldest record was written that is there: the beginning of its day is no later.
-    ///
-    /// # Errors
-    /// When the folder cannot be read.
-    pub fn oldest_day(&self) -> Result<Option<String>, StoreError> {
-        Ok(files::days(&self.folder)?.into_iter().next())
+    /// Adds a note to those that there are. Neighbours become one, so that years of half hours
+    /// are a handful of signatures.
+    fn note_retired(&self, one: Retired) -> Result<(), StoreError> {
+        let mut all = retired(&self.folder, self.signer.verifier())?;
+        all.push(one);
+        all.sort_by_key(|one| one.first);
+        let mut merged: Vec<Retired> = Vec::new();
+        for one in all {
+            match merged.last_mut() {
+                Some(before) if before.end >= one.first => {
+                    before.end = before.end.max(one.end);
+                    before.at = Timestamp(before.at.unix_ms().max(one.at.unix_ms()));
+                    before.segment = one.segment;
+                }
+                _ => merged.push(one),
+            }
+        }
+        let text: String = merged.iter().map(|one| one.sign(&self.signer)).collect();
+        files::replace(&self.folder.join(RETIRED), &text, true)
     }
 
     /// The present moment of the log's clock.
@@ -103,8 +90,16 @@ impl FileAuditLog {
     }
 }
 
-fn unlink(folder: &Path, day: &str) -> Result<(), StoreError> {
-    let path = files::segment(folder, day);
+/// The numbers of the records in a segment; `None` when it is not there or has none.
+fn records(path: &Path) -> Result<Option<Range<u64>>, StoreError> {
+    let Some(file) = files::open_segment(path)? else { return Ok(None) };
+    let fault = |error| failed("read", path, &error);
+    let ends = first_seq(&file).map_err(fault)?.zip(last_seq(&file).map_err(fault)?);
+    Ok(ends.map(|(first, last)| first..last + 1))
+}
+
+fn unlink(folder: &Path, span: Span) -> Result<(), StoreError> {
+    let path = files::segment(folder, span);
     match std::fs::remove_file(&path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(failed("delete", &path, &error))
@@ -113,18 +108,22 @@ fn unlink(folder: &Path, day: &str) -> Result<(), StoreError> {
     }
 }
 
-/// The signed notes about deleted days. What is not signed by `key` says nothing.
+/// The signed notes about deleted records. What is not signed by `key` says nothing.
 pub(super) fn retired(folder: &Path, key: &NoteVerifier) -> Result<Vec<Retired>, StoreError> {
     let text = files::text(&folder.join(RETIRED))?;
     Ok(Checkpoint::notes(&text).filter_map(|note| Retired::open(note, key).ok()).collect())
 }
 
-/// Deletes what a crash left of retired days, or a restored backup brought back.
+/// Deletes what a crash left of retired segments, or a restored backup brought back.
 pub(super) fn finish(folder: &Path, key: &NoteVerifier) -> Result<(), StoreError> {
-    for Retired { day, .. } in retired(folder, key)? {
-        if files::segment(folder, &day).exists() {
-            tracing::info!(day, "a day of the audit log that was retired is deleted again");
-            unlink(folder, &day)?;
+    let retired = retired(folder, key)?;
+    let newest = retired.iter().filter_map(|one| Span::parse(&one.segment)).max();
+    let Some(newest) = newest else { return Ok(()) };
+    for span in files::spans(folder)?.into_iter().filter(|span| *span <= newest) {
+        let Some(records) = records(&files::segment(folder, span))? else { continue };
+        if retired.iter().any(|one| one.first <= records.start && records.end <= one.end) {
+            tracing::info!(%span, "a segment of the audit log that was retired is deleted again");
+            unlink(folder, span)?;
         }
     }
     Ok(())

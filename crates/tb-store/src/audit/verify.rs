@@ -1,7 +1,6 @@
 //! Reading the whole log and holding it against hashes and checkpoints. Needs nothing but the
 //! folder and the public key.
 
-use std::fs::File;
 use std::path::Path;
 
 use tb_core::Timestamp;
@@ -9,8 +8,9 @@ use tb_core::audit::{
     Checkpoint, Frontier, Hash, NoteVerifier, Retired, SCHEMA_VERSION, Verification, leaf_hash,
 };
 use tb_core::ports::StoreError;
+use tb_core::retention::Span;
 
-use super::files::{self, CHECKPOINTS, failed};
+use super::files::{self, CHECKPOINTS, END, failed};
 use super::lines::{Ending, Forward, first_seq, place};
 use super::retire::retired;
 
@@ -29,7 +29,7 @@ impl From<StoreError> for Stop {
     }
 }
 
-/// Verifies the log in `folder` under `key`; `witness` is the text of a second place of its
+/// Verifies the log in `folder` under `key`; `witnesses` are the texts of second places of its
 /// checkpoints.
 ///
 /// # Errors
@@ -37,14 +37,16 @@ impl From<StoreError> for Stop {
 pub fn verify(
     folder: &Path,
     key: &NoteVerifier,
-    witness: Option<&str>,
+    witnesses: &[&str],
 ) -> Result<Verification, StoreError> {
     // A server may be writing: what vouches is read before what it vouches for.
-    let claims = Claims::read(folder, key, witness)?;
+    let claims = Claims::read(folder, key, witnesses)?;
     let hash_count = files::hash_count(folder)?;
+    // Retention may be deleting: it signs before it does.
+    let spans = files::spans(folder)?;
     let retired = retired(folder, key)?;
     let hashes = Box::new(files::hashes(folder, 0, u64::MAX)?);
-    let signed = claims.largest();
+    let (signed, witnessed) = (claims.largest(), claims.witnessed);
     let mut walk = Walk {
         tree: Frontier::default(),
         claims,
@@ -55,7 +57,7 @@ pub fn verify(
         agreed: 0,
         written_at: Timestamp(0),
     };
-    let bad = match walk.run(folder) {
+    let bad = match walk.run(folder, &spans) {
         Ok(()) => None,
         Err(Stop::Bad(bad)) => Some(bad),
         Err(Stop::Unreadable(error)) => return Err(error),
@@ -70,12 +72,13 @@ pub fn verify(
         first_bad,
         fault,
         signed_records: signed.min(walk.tree.size()),
+        witnessed_records: witnessed.map(|size| size.min(walk.tree.size())),
         retired_records: walk.retired_records,
         public_key: key.to_string(),
     })
 }
 
-/// The checkpoints of both places, by rising size.
+/// The checkpoints of all places and the note of the end, by rising size.
 struct Claims<'a> {
     key: &'a NoteVerifier,
     /// Each with its note, for the signature.
@@ -83,26 +86,33 @@ struct Claims<'a> {
     /// The first one that was not reached yet.
     next: usize,
     /// What is wrong with one of them as such.
-    bad: Option<String>,
+    bad: Option<Bad>,
+    /// How many records every second place vouches for, if there is one.
+    witnessed: Option<u64>,
+    /// Whether the log has checkpoints of its own.
+    has_own: bool,
+    /// Whether there is a note of the end.
+    has_end: bool,
 }
 
 impl<'a> Claims<'a> {
-    fn read(
-        folder: &Path,
-        key: &'a NoteVerifier,
-        witness: Option<&str>,
-    ) -> Result<Self, StoreError> {
+    fn read(folder: &Path, key: &'a NoteVerifier, witnesses: &[&str]) -> Result<Self, StoreError> {
         let own = files::text(&folder.join(CHECKPOINTS))?;
-        let mut claims = Self { key, all: Vec::new(), next: 0, bad: None };
         let own: Vec<&str> = Checkpoint::notes(&own).collect();
+        let (has_own, all) = (!own.is_empty(), Vec::new());
+        let mut claims =
+            Self { key, all, next: 0, bad: None, witnessed: None, has_own, has_end: false };
+        claims.take_end(&files::text(&folder.join(END))?);
         claims.take(&own, "the checkpoints of the log");
-        if let Some(witness) = witness {
+        claims.refuse_old(&own);
+        for witness in witnesses {
             let notes: Vec<String> = Checkpoint::notes_among(witness).collect();
             let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
-            claims.take(&notes, "the checkpoints of the second place");
+            let largest = claims.take(&notes, "the checkpoints of the second place");
             if notes.is_empty() {
-                claims.bad = Some("the second place has no checkpoint".to_owned());
+                claims.bad = Some((0, "the second place has no checkpoint".to_owned()));
             }
+            claims.witnessed = Some(claims.witnessed.map_or(largest, |size| size.min(largest)));
         }
         claims.all.sort_by_key(|(checkpoint, _)| checkpoint.size);
         Ok(claims)
@@ -110,7 +120,8 @@ impl<'a> Claims<'a> {
 
     /// Takes the checkpoints of one place. A signature costs as much as a hundred records, so
     /// only that of the largest is looked at, which vouches for all that the others vouch for.
-    fn take(&mut self, notes: &[&str], place: &str) {
+    /// Gives the size of the largest.
+    fn take(&mut self, notes: &[&str], place: &str) -> u64 {
         let mut largest: Option<(u64, &str)> = None;
         for note in notes.iter().copied() {
             match Checkpoint::unverified(note) {
@@ -120,13 +131,44 @@ impl<'a> Claims<'a> {
                     }
                     self.all.push((checkpoint, note.to_owned()));
                 }
-                Err(fault) => self.bad = Some(format!("{place}: {fault}")),
+                Err(fault) => self.bad = Some((0, format!("{place}: {fault}"))),
             }
         }
         if let Some((_, note)) = largest
             && let Err(fault) = Checkpoint::open(note, self.key)
         {
-            self.bad = Some(format!("{place}: {fault}"));
+            self.bad = Some((0, format!("{place}: {fault}")));
+        }
+        largest.map_or(0, |(size, _)| size)
+    }
+
+    /// Takes the note of the end. Checkpoints come every ten seconds; it says of all records.
+    fn take_end(&mut self, note: &str) {
+        match Checkpoint::open_end(note, self.key) {
+            Ok(end) => {
+                self.all.push((end, note.to_owned()));
+                self.has_end = true;
+            }
+            Err(_) if note.is_empty() => {}
+            Err(fault) => self.bad = Some((0, format!("the note of the log's end: {fault}"))),
+        }
+    }
+
+    /// The log writes checkpoints of rising sizes: one that is not was put there again.
+    fn refuse_old(&mut self, notes: &[&str]) {
+        let mut largest = None;
+        for note in notes {
+            let Ok((_, Checkpoint { size, .. })) = Checkpoint::unverified(note) else { continue };
+            if largest.is_some_and(|largest| size <= largest) {
+                self.bad = Some((
+                    size,
+                    format!(
+                        "the checkpoint of {size} records stands behind one of more or as many: it was put there again"
+                    ),
+                ));
+                return;
+            }
+            largest = Some(size);
         }
     }
 
@@ -141,7 +183,8 @@ impl<'a> Claims<'a> {
                 return Ok(());
             }
             if checkpoint.root != tree.root() {
-                let why = match Checkpoint::open(note, self.key) {
+                let opened = Checkpoint::open(note, self.key);
+                let why = match opened.or_else(|_| Checkpoint::open_end(note, self.key)) {
                     Ok(_) => "a signed checkpoint vouches for other records".to_owned(),
                     Err(fault) => format!("a checkpoint: {fault}"),
                 };
@@ -170,12 +213,11 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn run(&mut self, folder: &Path) -> Result<(), Stop> {
+    fn run(&mut self, folder: &Path, spans: &[Span]) -> Result<(), Stop> {
         self.claims.hold(&self.tree, &mut self.agreed).map_err(Stop::Bad)?;
-        let days = files::days(folder)?;
-        for day in &days {
-            let is_last = days.last() == Some(day);
-            self.segment(folder, day, is_last)?;
+        for span in spans {
+            let is_last = spans.last() == Some(span);
+            self.segment(folder, *span, is_last)?;
         }
         self.skip_retired(None)?;
         self.end().map_err(Stop::Bad)
@@ -198,18 +240,26 @@ impl Walk<'_> {
             ));
         }
         if let Some(bad) = self.claims.bad.take() {
-            return Err((0, bad));
+            return Err(bad);
         }
-        if size > 0 && largest == 0 {
+        if size > 0 && !self.claims.has_own {
             return Err((0, "no checkpoint vouches for any record".to_owned()));
+        }
+        if size > 0 && !self.claims.has_end {
+            let why = "the note of the log's end is missing: nobody knows whether more was there";
+            return Err((largest, why.to_owned()));
         }
         Ok(())
     }
 
-    fn segment(&mut self, folder: &Path, day: &str, is_last: bool) -> Result<(), Stop> {
-        let path = files::segment(folder, day);
+    fn segment(&mut self, folder: &Path, span: Span, is_last: bool) -> Result<(), Stop> {
+        let path = files::segment(folder, span);
         let fault = |error| Stop::Unreadable(failed("read", &path, &error));
-        let file = File::open(&path).map_err(fault)?;
+        let Some(file) = files::open_segment(&path)? else {
+            // Retention deleted it just now, if anybody may.
+            self.retired = retired(folder, self.claims.key)?;
+            return Ok(());
+        };
         if let Some(first) = first_seq(&file).map_err(fault)? {
             self.skip_retired(Some(first))?;
         }
@@ -220,12 +270,12 @@ impl Walk<'_> {
             if ending == Ending::Torn && is_last && self.hash_count <= self.tree.size() {
                 return Ok(());
             }
-            self.record(&line, ending, day)?;
+            self.record(&line, ending, span)?;
         }
         Ok(())
     }
 
-    fn record(&mut self, line: &[u8], ending: Ending, day: &str) -> Result<(), Stop> {
+    fn record(&mut self, line: &[u8], ending: Ending, span: Span) -> Result<(), Stop> {
         let seq = self.tree.size();
         let bad = |why: String| Err(Stop::Bad((seq, why)));
         let hash = leaf_hash(line);
@@ -243,8 +293,8 @@ impl Walk<'_> {
         if place.written_at < self.written_at {
             return bad(format!("record {seq} was written before the record before it"));
         }
-        if place.written_at.utc_day() != day {
-            return bad(format!("record {seq} stands under another day than its own"));
+        if Span::of(place.written_at) != span {
+            return bad(format!("record {seq} stands under another half hour than its own"));
         }
         self.written_at = place.written_at;
         self.push(hash)

@@ -124,6 +124,8 @@ pub(super) struct Records<'f> {
     /// Where reading stops at the latest.
     limit: u64,
     chunk: Vec<u8>,
+    /// How many bytes of `chunk` were read.
+    filled: usize,
     /// Where `chunk` begins.
     chunk_start: u64,
 }
@@ -131,7 +133,17 @@ pub(super) struct Records<'f> {
 impl<'f> Records<'f> {
     /// The records between two offsets; `offset` is the start of one.
     pub(super) fn new(file: &'f File, offset: u64, limit: u64) -> Self {
-        Self { file, offset, limit, chunk: Vec::new(), chunk_start: offset }
+        Self { file, offset, limit, chunk: Vec::new(), filled: 0, chunk_start: offset }
+    }
+
+    /// Reads into the memory of an earlier reader.
+    pub(super) fn into_chunk(self, chunk: Vec<u8>) -> Self {
+        Self { chunk, ..self }
+    }
+
+    /// The memory for the next reader.
+    pub(super) fn chunk(self) -> Vec<u8> {
+        self.chunk
     }
 
     /// Where the next record begins, or would.
@@ -160,25 +172,27 @@ impl<'f> Records<'f> {
     /// The length of the frame at `offset` without its padding, when the chunk holds all of it.
     fn frame_length(&self) -> Option<usize> {
         let from = usize::try_from(self.offset.checked_sub(self.chunk_start)?).ok()?;
-        let length = frame_length(self.chunk.get(from..)?)?;
-        (from + length <= self.chunk.len()).then_some(length)
+        let length = frame_length(self.chunk.get(from..self.filled)?)?;
+        (from + length <= self.filled).then_some(length)
     }
 
     fn refill(&mut self) -> io::Result<()> {
         let left = usize::try_from(self.limit.saturating_sub(self.offset)).unwrap_or(usize::MAX);
-        self.chunk.resize(left.min(CHUNK), 0);
+        let wanted = left.min(CHUNK);
+        if self.chunk.len() < wanted {
+            self.chunk.resize(wanted, 0);
+        }
         self.chunk_start = self.offset;
-        let mut filled = 0;
-        while let Some(rest) = self.chunk.get_mut(filled..).filter(|rest| !rest.is_empty()) {
-            let at = self.offset + u64::try_from(filled).unwrap_or(u64::MAX);
+        self.filled = 0;
+        while let Some(rest) = self.chunk.get_mut(self.filled..wanted).filter(|r| !r.is_empty()) {
+            let at = self.offset + u64::try_from(self.filled).unwrap_or(u64::MAX);
             match self.file.read_at(rest, at) {
                 Ok(0) => break,
-                Ok(count) => filled += count,
+                Ok(count) => self.filled += count,
                 Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
                 Err(fault) => return Err(fault),
             }
         }
-        self.chunk.truncate(filled);
         Ok(())
     }
 }

@@ -24,6 +24,7 @@ impl AuditTrail for MemoryStore {
             first_bad: None,
             fault: None,
             signed_records: 0,
+            witnessed_records: None,
             retired_records: 0,
             public_key: self.public_key(),
         })

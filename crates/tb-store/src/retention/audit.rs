@@ -1,17 +1,13 @@
-//! The days of the audit log as what retention deletes.
+//! The segments of the audit log as what retention deletes.
 
 use std::sync::Arc;
 
-use tb_core::Timestamp;
 use tb_core::ports::{Shelf, StoreError};
-use tb_core::retention::{Part, RecordKind, day_start};
+use tb_core::retention::{Part, RecordKind, Span};
 
 use crate::FileAuditLog;
 
-const DAY_MS: i64 = 24 * 60 * 60 * 1_000;
-
-/// The audit log's days. A day goes when its last moment is older than the time of the log, so
-/// that its records stay up to a day longer than their time and none goes before it.
+/// The audit log's half hours. One goes when its last moment is older than the time of the log.
 pub struct AuditShelf(pub Arc<FileAuditLog>);
 
 impl Shelf for AuditShelf {
@@ -21,25 +17,23 @@ impl Shelf for AuditShelf {
 
     fn list(&self) -> Result<Vec<Part>, StoreError> {
         let segments = self.0.segments()?.into_iter();
-        let parts = segments.map(|segment| {
-            let from = day_start(&segment.day).unwrap_or(Timestamp(i64::MIN));
-            Part {
-                kind: RecordKind::Audit,
-                class: None,
-                from,
-                until: from.plus_ms(DAY_MS),
-                bytes: segment.bytes,
-                name: segment.day,
-            }
+        let parts = segments.map(|segment| Part {
+            kind: RecordKind::Audit,
+            class: None,
+            from: segment.span.start(),
+            until: segment.span.end(),
+            bytes: segment.bytes,
+            name: segment.span.to_string(),
         });
         Ok(parts.collect())
     }
 
     fn unlink(&self, part: &Part) -> Result<(), StoreError> {
-        match self.0.retire(&part.name)? {
+        let retired = Span::parse(&part.name).map(|span| self.0.retire(span)).transpose()?;
+        match retired.flatten() {
             Some(_) => Ok(()),
             None => Err(StoreError::Unavailable(
-                "the day is being written or not signed yet".to_owned(),
+                "the segment is being written or not signed yet".to_owned(),
             )),
         }
     }

@@ -195,7 +195,8 @@ fn verify_log(
     format: Format,
 ) -> anyhow::Result<ExitCode> {
     let given = given_key(options)?;
-    let mut witness = options.checkpoints.as_deref().map(read).transpose()?;
+    let given_places = options.checkpoints.as_deref().map(read).transpose()?;
+    let mut witnesses: Vec<String> = given_places.into_iter().collect();
     let (folder, key) = match &options.path {
         Some(folder) => {
             let key = match given {
@@ -213,13 +214,14 @@ fn verify_log(
         None => {
             let loaded = configuration.load_loudly(true)?;
             let own = Own::of(&loaded.snapshot)?;
-            if witness.is_none() {
-                witness = second_places(&loaded.snapshot)?;
+            if witnesses.is_empty() {
+                witnesses = second_places(&loaded.snapshot)?;
             }
             (own.folder, given.unwrap_or(own.key))
         }
     };
-    let found = verify(&folder, &key, witness.as_deref())?;
+    let texts: Vec<&str> = witnesses.iter().map(String::as_str).collect();
+    let found = verify(&folder, &key, &texts)?;
     print_verification(&found, format)?;
     Ok(if found.ok { ExitCode::SUCCESS } else { ExitCode::from(NEGATIVE) })
 }
@@ -228,15 +230,16 @@ fn read(path: &Path) -> anyhow::Result<String> {
     std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
-/// The checkpoints in the files of `audit.checkpoint_to`. One that is not there yet says nothing.
-fn second_places(snapshot: &Snapshot) -> anyhow::Result<Option<String>> {
-    let mut found = None;
+/// The checkpoints in the files of `audit.checkpoint_to`. One that is missing is empty, and a
+/// second place without a checkpoint is a fault: somebody may have taken it away.
+fn second_places(snapshot: &Snapshot) -> anyhow::Result<Vec<String>> {
+    let mut found = Vec::new();
     for place in &snapshot.audit.checkpoint_to {
-        if let CheckpointPlace::File(path) = place
-            && path.exists()
-        {
-            found.get_or_insert_with(String::new).push_str(&read(path)?);
+        let CheckpointPlace::File(path) = place else { continue };
+        if !path.exists() {
+            output::message(&format!("there is no {}", path.display()));
         }
+        found.push(if path.exists() { read(path)? } else { String::new() });
     }
     Ok(found)
 }
@@ -249,6 +252,7 @@ fn print_verification(found: &Verification, format: Format) -> anyhow::Result<()
     rows.push(vec![json!("ok"), json!(found.ok)]);
     rows.push(vec![json!("records"), json!(found.records)]);
     rows.push(vec![json!("signed_records"), json!(found.signed_records)]);
+    rows.push(vec![json!("witnessed_records"), json!(found.witnessed_records)]);
     rows.push(vec![json!("retired_records"), json!(found.retired_records)]);
     rows.push(vec![json!("tree_head"), json!(found.tree_head)]);
     rows.push(vec![json!("first_bad"), json!(found.first_bad)]);

@@ -333,6 +333,9 @@ impl<'a> Walk<'a> {
     /// What was passed over since the last attempt, without the target that is asked now.
     pub(super) fn passed_over(&mut self, asked: Option<&RunningTarget>) -> Option<String> {
         let planned = std::mem::take(&mut self.plan.passed_over);
+        if planned.is_empty() && self.ladder.passed_over().is_empty() {
+            return None;
+        }
         let name = |target: &RunningTarget| format!("{}/{}", target.provider.name, target.model);
         let reasons = self.ladder.passed_over().iter().filter_map(|(number, reason)| {
             let PlannedTarget { target, .. } = self.plan.target(*number)?;

@@ -248,9 +248,8 @@ impl<'r> Look<'r> {
 /// The tag of a vault: the same for the same first value after the same stored response, and
 /// unguessable without the key.
 fn tag(rules: &Rules, kind: &str, value: &str) -> u64 {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, &rules.key);
     let memory = rules.goes_on_from.as_deref().unwrap_or_default();
-    let mut context = hmac::Context::with_key(&key);
+    let mut context = hmac::Context::with_key(&rules.key);
     for part in ["tag", "\0", memory, "\0", kind, "\0", value] {
         context.update(part.as_bytes());
     }

@@ -27,7 +27,7 @@ pub(super) struct Rewrite<'r> {
 
 impl<'r> Rewrite<'r> {
     pub(super) fn new(rules: &'r Rules, tag: Option<u64>) -> Self {
-        let vault = Vault::new(tag.unwrap_or(0), &rules.key);
+        let vault = Vault::keyed(tag.unwrap_or(0), rules.key.clone());
         Self { rules, vault, has_placeholders: tag.is_some(), keys: HashMap::new() }
     }
 
@@ -138,9 +138,8 @@ impl<'r> Rewrite<'r> {
 }
 
 /// What nobody can have written into a document beforehand.
-fn mark(key: &[u8; 32], bytes: &[u8]) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
-    let signed = hmac::sign(&key, bytes);
+fn mark(key: &hmac::Key, bytes: &[u8]) -> String {
+    let signed = hmac::sign(key, bytes);
     signed.as_ref().iter().take(4).map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use ring::hmac;
 use tb_config::GuardPolicy;
 use tb_core::Surface;
 use tb_guard::{Finding, Guard, Scan};
@@ -19,7 +20,7 @@ pub(super) struct Rules {
     pub(super) guard: Arc<Guard>,
     pub(super) policy: Arc<GuardPolicy>,
     /// The tenant's key.
-    pub(super) key: [u8; 32],
+    pub(super) key: hmac::Key,
     pub(super) surface: Surface,
     /// The configuration names the model.
     pub(super) knows_model: bool,
@@ -36,7 +37,7 @@ impl Rules {
         Self {
             guard: Arc::clone(&admitted.runtime.snapshot.guard.guard),
             policy: Arc::clone(&admitted.service.guard),
-            key: engine.shared.guard_keys.of(&admitted.service.name),
+            key: engine.shared.guard_keys.signing(&admitted.service.name),
             surface: head.surface,
             goes_on_from: composed.previous_response_id.clone(),
             knows_model: composed.model.as_ref().is_none_or(|model| model.configured),

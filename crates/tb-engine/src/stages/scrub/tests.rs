@@ -66,7 +66,7 @@ fn nothing_more_is_looked_at_once_the_request_has_gone() {
     let rules = Rules {
         guard: guard.guard,
         policy: guard.policy,
-        key: [7; 32],
+        key: ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &[7; 32]),
         surface: tb_core::Surface::ChatCompletions,
         knows_model: true,
         goes_on_from: None,
