@@ -215,6 +215,12 @@ pub struct UsageRow {
     pub request_hmac: Option<[u8; 32]>,
     /// The same of the provider's answer, as it came.
     pub answer_hmac: Option<[u8; 32]>,
+    /// The version of the prompt that the request named, `translate@3`.
+    pub prompt: Option<Arc<str>>,
+    /// The configuration of the provider's servers, as its answer says (`system_fingerprint`).
+    pub fingerprint: Option<String>,
+    /// Whether another model answered than the pinned one.
+    pub has_drifted: bool,
 }
 
 /// The rungs of the ladder, from the best answer down.

@@ -38,6 +38,7 @@ pub struct Metrics {
     pub(crate) pin_violations: Counter,
     /// By model.
     pub(crate) served_model_drift: Family<Labels, Counter>,
+    pub(crate) served_fingerprint_changes: Family<Labels, Counter>,
     pub(crate) degraded: Family<Labels, Counter>,
     pub(crate) cache_requests: Family<Labels, Counter>,
     pub(crate) cache_saved_usd: MoneyCounter,
@@ -91,6 +92,7 @@ impl Metrics {
             fallbacks: Family::default(),
             pin_violations: Counter::default(),
             served_model_drift: Family::default(),
+            served_fingerprint_changes: Family::default(),
             degraded: Family::default(),
             cache_requests: Family::default(),
             cache_saved_usd: MoneyCounter::default(),
@@ -167,6 +169,8 @@ impl Metrics {
         family("placeholders", "Placeholders by what became of them", &self.placeholders);
         family("guard_moderation", "Judgements of moderation models", &self.guard_moderation);
         family("served_model_drift", "Answers of another model", &self.served_model_drift);
+        let fingerprints = &self.served_fingerprint_changes;
+        family("served_fingerprint_changes", "Answers of servers not seen before", fingerprints);
         family("dropped", "What was given up for lack of room, by kind", &self.dropped);
         registry.register(
             "pin_violations",

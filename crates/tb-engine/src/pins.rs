@@ -25,7 +25,12 @@ pub(crate) struct RunningPin {
     is_frozen: AtomicBool,
     /// The model that was served last, where the name promises none.
     seen: Mutex<Option<Box<str>>>,
+    /// The servers that answered, as they call themselves.
+    fingerprints: Mutex<Vec<Box<str>>>,
 }
+
+/// Fingerprints remembered of a target: vendors spread a model over a handful.
+const MAX_FINGERPRINTS: usize = 64;
 
 /// Why a version may not be called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,7 +45,26 @@ pub(crate) enum PinFault {
 
 impl RunningPin {
     pub(crate) fn new(version: TargetVersion, successor: Option<Arc<RunningTarget>>) -> Self {
-        Self { version, successor, is_frozen: AtomicBool::new(false), seen: Mutex::new(None) }
+        Self {
+            version,
+            successor,
+            is_frozen: AtomicBool::new(false),
+            seen: Mutex::default(),
+            fingerprints: Mutex::default(),
+        }
+    }
+
+    /// Notes who answered. Whether others did before, and these did not.
+    pub(crate) fn is_new_fingerprint(&self, found: &str) -> bool {
+        let mut known = self.fingerprints.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().any(|one| **one == *found) {
+            return false;
+        }
+        if known.len() >= MAX_FINGERPRINTS {
+            known.remove(0);
+        }
+        known.push(found.into());
+        known.len() > 1
     }
 
     fn has_ended(&self, now: Timestamp) -> bool {

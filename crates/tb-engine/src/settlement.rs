@@ -90,7 +90,7 @@ pub(crate) struct Settlement {
     /// For the content log; none where the service keeps none.
     content: Option<Box<Draft>>,
     /// Another model than the pinned one answered.
-    has_drifted: bool,
+    has_new_fingerprint: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -137,7 +137,7 @@ impl Settlement {
             claim: None,
             is_turned_away: false,
             content: None,
-            has_drifted: false,
+            has_new_fingerprint: false,
         }
     }
 
@@ -165,6 +165,7 @@ impl Settlement {
 
     /// Notes the prompt that the request was made of.
     pub(crate) fn note_prompt(&mut self, note: PromptNote) {
+        self.row.prompt = note.version.to_str().ok().map(Into::into);
         self.prompt = Some(Box::new(note));
     }
 

@@ -167,6 +167,8 @@ pub struct AnswerFacts {
     pub tokens_final: bool,
     /// The model that the provider says it served.
     pub served_model: Option<String>,
+    /// The configuration of the servers that the provider says it used (`system_fingerprint`).
+    pub fingerprint: Option<String>,
     /// The id of a stored response (Responses API).
     pub response_id: Option<String>,
     /// Bytes of text and arguments produced, for estimates; 0 in whole answers with counts.

@@ -75,6 +75,9 @@ fn row(number: u64, ms: i64) -> UsageRow {
         agreement: None,
         request_hmac: Some([7; 32]),
         answer_hmac: Some([9; 32]),
+        prompt: None,
+        fingerprint: Some("fp_44709d6fcb".to_owned()),
+        has_drifted: false,
     }
 }
 

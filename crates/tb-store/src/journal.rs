@@ -17,6 +17,7 @@ mod shared;
 mod version_1;
 mod version_2;
 mod version_3;
+mod version_4;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

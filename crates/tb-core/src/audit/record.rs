@@ -166,6 +166,13 @@ impl<'o> Line<'o> {
         self.out.extend_from_slice(if flag { b"true" } else { b"false" });
     }
 
+    /// A flag that is left out when it does not fly.
+    fn flag_if(&mut self, name: &str, flag: bool) {
+        if flag {
+            self.flag(name, flag);
+        }
+    }
+
     fn hash(&mut self, name: &str, hash: Option<&Hash>) {
         if let Some(hash) = hash {
             self.text(name, &hex(hash));
@@ -222,6 +229,7 @@ fn write_caller(row: &UsageRow, subject: Option<&str>, line: &mut Line<'_>) {
     line.text_of("own_classes", row.own_classes.as_deref());
     line.text_of("guard", row.guard.as_deref());
     line.text_of("characters", row.characters.as_deref());
+    line.text_of("prompt", row.prompt.as_deref());
 }
 
 /// Which model it was, and what that took.
@@ -229,6 +237,8 @@ fn write_use(row: &UsageRow, line: &mut Line<'_>) {
     line.text("model_requested", row.model_requested.as_str());
     line.text_of("model_resolved", row.model_resolved.as_ref().map(crate::ModelName::as_str));
     line.text_of("model_served", row.model_served.as_deref());
+    line.text_of("system_fingerprint", row.fingerprint.as_deref());
+    line.flag_if("drift", row.has_drifted);
     line.text_of("provider", row.provider.as_ref().map(crate::ProviderName::as_str));
     line.text_of("region", row.region.as_deref());
     line.text_of("agreement", row.agreement.as_deref());

@@ -101,6 +101,12 @@ impl Series {
         self.metrics.served_model_drift.get_or_create(&labels).inc();
     }
 
+    /// Servers answered that did not before.
+    pub(crate) fn count_fingerprint(&self) {
+        let labels = vec![("model", self.model.clone())];
+        self.metrics.served_fingerprint_changes.get_or_create(&labels).inc();
+    }
+
     /// Counts one attempt; `outcome` is `ok` or the label of an error class.
     pub(crate) fn count_attempt(&self, outcome: &'static str) {
         if outcome == "ok" {

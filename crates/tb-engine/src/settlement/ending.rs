@@ -202,6 +202,7 @@ impl Settlement {
         row.duration_ms = ms(took);
         row.ttft_ms = ttft.map(ms);
         row.model_served = self.facts.served_model.take().filter(|name| is_model_id(name));
+        row.fingerprint = self.facts.fingerprint.take().filter(|name| is_model_id(name));
         (row.tokens, row.usage_source) = (used.tokens, used.source);
         let price = self.target.as_ref().and_then(|target| target.price.as_ref());
         row.cost = used.cost(row.surface, price);

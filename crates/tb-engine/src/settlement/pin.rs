@@ -32,14 +32,19 @@ impl Settlement {
         }
     }
 
-    /// Compares the model that was served with the pin; the row has it already.
+    /// Compares the model that was served with the pin, and its servers with those that answered
+    /// before; the row has both already.
     pub(super) fn compare_served(&mut self) {
-        let pinning = &self.runtime.snapshot.pinning;
-        let (Some(target), Some(served)) = (&self.target, &self.row.model_served) else { return };
-        if pinning.policy == PinPolicy::Off || !pins::drifts(target, served) {
+        if self.runtime.snapshot.pinning.policy == PinPolicy::Off {
             return;
         }
-        self.has_drifted = true;
+        self.compare_fingerprint();
+        let pinning = &self.runtime.snapshot.pinning;
+        let (Some(target), Some(served)) = (&self.target, &self.row.model_served) else { return };
+        if !pins::drifts(target, served) {
+            return;
+        }
+        self.row.has_drifted = true;
         target.series.count_drift();
         let resolved = target.model.as_str();
         tracing::warn!(
@@ -51,8 +56,28 @@ impl Settlement {
         }
     }
 
-    /// Whether another model than the pinned one answered.
-    pub(crate) const fn has_drifted(&self) -> bool {
-        self.has_drifted
+    /// Servers that never answered before may answer otherwise, under the same name. That is
+    /// told and not held against the version: vendors change them without notice.
+    fn compare_fingerprint(&mut self) {
+        let (Some(target), Some(found)) = (&self.target, &self.row.fingerprint) else { return };
+        if !target.pin.is_new_fingerprint(found) {
+            return;
+        }
+        self.has_new_fingerprint = true;
+        target.series.count_fingerprint();
+        tracing::info!(
+            request_id = %self.row.request_id, provider = %target.provider.name,
+            model = target.model.as_str(), system_fingerprint = found,
+            "the provider answered from servers of another configuration"
+        );
+    }
+
+    /// What a whole answer says of what served it, where that is not what was expected.
+    pub(crate) const fn served_note(&self) -> Option<&'static str> {
+        match (self.row.has_drifted, self.has_new_fingerprint) {
+            (true, _) => Some("drift"),
+            (false, true) => Some("new_fingerprint"),
+            (false, false) => None,
+        }
     }
 }

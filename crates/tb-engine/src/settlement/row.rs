@@ -29,6 +29,7 @@ impl Beginning {
         row.provider = Some(target.provider.name.clone());
         row.model_resolved = Some(target.model.clone());
         row.model_served = None;
+        (row.fingerprint, row.has_drifted) = (None, false);
         row.region.clone_from(&target.region);
         row.agreement = target.agreement_at(row.started_at);
         row.status = 0;
@@ -78,6 +79,7 @@ pub(super) fn write_local(
 ) {
     row.is_final = true;
     (row.provider, row.model_resolved, row.model_served) = (None, None, None);
+    (row.fingerprint, row.has_drifted) = (None, false);
     (row.region, row.agreement) = (None, None);
     (row.status, row.error_code) = (200, None);
     row.end_reason = EndReason::Complete;

@@ -288,6 +288,9 @@ fn opening_row(
         agreement: None,
         request_hmac: None,
         answer_hmac: None,
+        prompt: None,
+        fingerprint: None,
+        has_drifted: false,
     }
 }
 

@@ -121,6 +121,10 @@ impl ChatStream {
                     let model = scan::text(member.value).filter(|model| !model.is_empty());
                     self.facts.served_model = model.map(std::borrow::Cow::into_owned);
                 }
+                b"system_fingerprint" if self.facts.fingerprint.is_none() => {
+                    let found = scan::text(member.value).filter(|text| !text.is_empty());
+                    self.facts.fingerprint = found.map(std::borrow::Cow::into_owned);
+                }
                 _ => {}
             }
         }

@@ -13,8 +13,12 @@ pub(crate) fn answer(shape: AnswerShape, body: &Bytes) -> Result<Decoded, Malfor
     let document =
         Document::parse(body.clone()).map_err(|_| Malformed("the body is not a JSON object"))?;
     let mut facts = AnswerFacts { finished: true, ..AnswerFacts::default() };
-    facts.served_model =
-        document.get("model").and_then(|value| value.as_str()).map(std::borrow::Cow::into_owned);
+    let text = |name: &str| {
+        let found = document.get(name).and_then(|value| value.as_str());
+        found.filter(|text| !text.is_empty()).map(std::borrow::Cow::into_owned)
+    };
+    facts.served_model = text("model");
+    facts.fingerprint = text("system_fingerprint");
     facts.tokens = document.get("usage").and_then(|value| usage::token_counts(value.raw));
     facts.tokens_final = facts.tokens.is_some();
     let mut out = body.clone();

@@ -128,6 +128,12 @@ pub struct AttemptView {
     pub model_resolved: Option<String>,
     /// What the provider says it served.
     pub model_served: Option<String>,
+    /// What the answer says of the provider's servers.
+    pub system_fingerprint: Option<String>,
+    /// Whether another model answered than the pinned one.
+    pub drift: bool,
+    /// The version of the prompt that the request named, `translate@3`.
+    pub prompt: Option<String>,
     /// The provider's HTTP status, 0 when none came.
     pub status: u16,
     /// The stable error code.
@@ -204,6 +210,9 @@ impl From<&UsageRow> for AttemptView {
             model_requested: row.model_requested.to_string(),
             model_resolved: row.model_resolved.as_ref().map(ToString::to_string),
             model_served: row.model_served.clone(),
+            system_fingerprint: row.fingerprint.clone(),
+            drift: row.has_drifted,
+            prompt: row.prompt.as_deref().map(str::to_owned),
             status: row.status,
             error_code: row.error_code.clone(),
             end_reason: row.end_reason.as_str(),

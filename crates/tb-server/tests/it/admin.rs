@@ -334,6 +334,9 @@ pub(crate) fn row(admin: &Admin) -> UsageRow {
         agreement: None,
         request_hmac: None,
         answer_hmac: None,
+        prompt: None,
+        fingerprint: None,
+        has_drifted: false,
     }
 }
 

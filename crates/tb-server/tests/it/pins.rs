@@ -146,6 +146,42 @@ fn an_answer_of_another_model_is_told_and_may_freeze_the_target() {
 }
 
 #[test]
+fn an_answer_of_servers_not_seen_before_is_told_and_written_down() {
+    let number = std::sync::atomic::AtomicU64::new(0);
+    let provider = FakeProvider::start(move |_| {
+        let found = match number.fetch_add(1, std::sync::atomic::Ordering::AcqRel) {
+            0 | 2 => "fp_a",
+            _ => "fp_b",
+        };
+        FakeReply::json(
+            200,
+            &format!(
+                r#"{{"id":"c","object":"chat.completion","created":1,"model":"gpt-4o-mini-2024-07-18","system_fingerprint":"{found}","choices":[{{"index":0,"message":{{"role":"assistant","content":"Hi"}},"finish_reason":"stop"}}],"usage":{{"prompt_tokens":1,"completion_tokens":1}}}}"#
+            ),
+        )
+    });
+    let app = TestApp::start(&config(&provider.url(), "policy = \"warn\"\nfreeze_on_drift = true"));
+    let found: Vec<(bool, String)> = (0..4)
+        .map(|_| {
+            let answer = ask(&app, "pinned");
+            let row = app.rows(&answer).remove(0);
+            assert!(!row.has_drifted);
+            let note = answer.header("x-tollbar-pin");
+            (note == Some("new_fingerprint"), row.fingerprint.unwrap())
+        })
+        .collect();
+    assert_eq!(
+        found.iter().map(|(note, _)| *note).collect::<Vec<_>>(),
+        [false, true, false, false]
+    );
+    assert_eq!(
+        found.iter().map(|(_, found)| found.as_str()).collect::<Vec<_>>(),
+        ["fp_a", "fp_b", "fp_a", "fp_b"]
+    );
+    assert!(metric(&app, "tollbar_served_fingerprint_changes_total{model=\"pinned\"} 1"));
+}
+
+#[test]
 fn a_floating_name_drifts_when_what_it_stands_for_changes() {
     let first = std::sync::atomic::AtomicU64::new(0);
     let provider = FakeProvider::start(move |_| {

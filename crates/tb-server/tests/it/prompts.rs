@@ -94,7 +94,8 @@ fn a_prompt_becomes_messages_model_and_parameters() {
     assert!(got.get("prompt").is_none());
     assert_eq!(response.header("x-tollbar-prompt"), Some("translate@1"));
     assert_eq!(response.header("x-tollbar-prompt-hash").map(str::len), Some(64));
-    assert_eq!(setup.app.rows(&response)[0].model_requested.as_str(), "m");
+    let row = setup.app.rows(&response).remove(0);
+    assert_eq!((row.model_requested.as_str(), row.prompt.as_deref()), ("m", Some("translate@1")));
 }
 
 #[test]

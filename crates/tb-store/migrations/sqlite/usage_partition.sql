@@ -59,5 +59,8 @@ CREATE TABLE usage (
     agreement       INTEGER,
     request_hmac    BLOB,
     answer_hmac     BLOB,
+    prompt          INTEGER,
+    fingerprint     INTEGER,
+    has_drifted     INTEGER NOT NULL,
     PRIMARY KEY (request_id, attempt)
 ) STRICT, WITHOUT ROWID;

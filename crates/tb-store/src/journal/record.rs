@@ -12,7 +12,7 @@ use std::os::unix::fs::FileExt;
 use tb_core::RequestId;
 use tb_core::ports::{JournalEntry, JournalRecord, StoreError};
 
-use super::{version_1, version_2, version_3};
+use super::{version_1, version_2, version_3, version_4};
 
 /// Bytes before the payload.
 const HEADER: usize = 8;
@@ -22,8 +22,8 @@ const ALIGNMENT: usize = 8;
 
 /// The version of the payload: to be raised with every change to `JournalRecord`, `UsageRow`
 /// or `ResponseBinding`, because postcard does not describe itself. The shape before goes to a
-/// module like [`version_3`], so that no update of the program loses a row.
-const PAYLOAD_VERSION: u8 = 4;
+/// module like [`version_4`], so that no update of the program loses a row.
+const PAYLOAD_VERSION: u8 = 5;
 
 /// The most bytes that a record may take. Rows are a few hundred; a client that sends an
 /// endless user name must not fill the journal.
@@ -89,6 +89,7 @@ const fn padded(length: usize) -> usize {
 pub(super) fn decode(payload: &[u8]) -> Option<JournalRecord> {
     match payload.split_first()? {
         (&PAYLOAD_VERSION, body) => postcard::from_bytes(body).ok(),
+        (&version_4::VERSION, body) => version_4::decode(body),
         (&version_3::VERSION, body) => version_3::decode(body),
         (&version_2::VERSION, body) => version_2::decode(body),
         (&version_1::VERSION, body) => version_1::decode(body),
@@ -268,6 +269,9 @@ mod tests {
             agreement: None,
             request_hmac: None,
             answer_hmac: None,
+            prompt: None,
+            fingerprint: None,
+            has_drifted: false,
         }
     }
 

@@ -113,6 +113,9 @@ impl From<Row> for UsageRow {
             agreement: None,
             request_hmac: None,
             answer_hmac: None,
+            prompt: None,
+            fingerprint: None,
+            has_drifted: false,
         }
     }
 }
@@ -185,6 +188,9 @@ pub(super) mod tests {
             agreement: None,
             request_hmac: None,
             answer_hmac: None,
+            prompt: None,
+            fingerprint: None,
+            has_drifted: false,
         }
     }
 

@@ -18,7 +18,7 @@ pub(super) fn decode(body: &[u8]) -> Option<JournalRecord> {
 
 /// In the order of the fields then; postcard writes those of an inner structure like its own.
 #[derive(Deserialize)]
-struct Row {
+pub(super) struct Row {
     first: version_2::Row,
     guard: Option<String>,
     characters: Option<String>,

@@ -9,7 +9,7 @@ use super::partitions::Partitions;
 /// The columns that hold names.
 const NAME_COLUMNS: &str = "service, key_id, purpose, user, surface, provider, model_requested, \
      model_resolved, model_served, error_code, price_version, passed_over, workload, own_classes, \
-     region, agreement";
+     region, agreement, prompt, fingerprint";
 
 /// See [`tb_core::ports::RetentionStore::pseudonymise`].
 pub(super) fn pseudonymise(

@@ -14,7 +14,7 @@ const REMEMBERED: usize = 16_384;
 const LATEST: usize = 16;
 
 /// Columns of a row that hold names.
-const COLUMNS: usize = 16;
+const COLUMNS: usize = 18;
 
 /// A name and its id.
 type Name = (Arc<str>, i64);

@@ -21,7 +21,13 @@ use super::{connect, failed, lock};
 use crate::Durability;
 
 /// `PRAGMA user_version` of a file whose tables are there.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
+
+/// Of a file that lacks the columns of [`ADDED`].
+const VERSION_1: i64 = 1;
+
+/// What makes a file of [`VERSION_1`] one of [`VERSION`].
+const ADDED: &str = include_str!("../../migrations/sqlite/usage_partition_2.sql");
 
 /// What the files are called after their span and class.
 const EXTENSION: &str = "db";
@@ -119,12 +125,13 @@ impl Partitions {
         if !path.exists() {
             return Ok(None);
         }
-        let connection = match connect(&path, what) {
+        let mut connection = match connect(&path, what) {
             Ok(connection) => connection,
             Err(_) if !path.exists() => return Ok(None),
             Err(fault) => return Err(fault),
         };
         let read = || {
+            upgrade(&mut connection)?;
             let transaction = connection.unchecked_transaction()?;
             // Its maker died, or has not come to the tables yet.
             if version(&transaction)? != VERSION {
@@ -153,6 +160,7 @@ impl Partitions {
         let mut connection = connect(&path, what)?;
         let rewrite = || {
             connection.execute_batch("PRAGMA secure_delete = ON")?;
+            upgrade(&mut connection)?;
             if version(&connection)? != VERSION {
                 return Ok(None);
             }
@@ -220,6 +228,21 @@ fn sync(folder: &Path) -> Result<(), StoreError> {
 
 fn version(connection: &Connection) -> rusqlite::Result<i64> {
     connection.query_row("PRAGMA user_version", [], |row| row.get(0))
+}
+
+/// Adds the columns that a file of an earlier version lacks.
+fn upgrade(connection: &mut Connection) -> rusqlite::Result<()> {
+    if version(connection)? != VERSION_1 {
+        return Ok(());
+    }
+    let transaction =
+        connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+    // Another connection may have been first.
+    if version(&transaction)? == VERSION_1 {
+        transaction.execute_batch(ADDED)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {

@@ -18,7 +18,7 @@ pub(super) const COLUMNS: &str = "request_id, attempt, is_final, stream, started
      cache_write_1h, output_visible, reasoning, cost_kind, cost_nano_usd, price_version, ttft_ms, \
      duration_ms, overhead_us, config_hash, ladder, waited_ms, passed_over, saved_nano_usd, guard, \
      characters, secret_version, workload, peer, data_class, own_classes, region, agreement, \
-     request_hmac, answer_hmac";
+     request_hmac, answer_hmac, prompt, fingerprint, has_drifted";
 
 /// The same of a table of schema version 4, which had fewer; 1 is the code of
 /// [`DataClass::Internal`], the class of a request that states none.
@@ -27,13 +27,13 @@ pub(super) const COLUMNS_4: &str = "request_id, attempt, is_final, stream, start
      status, error_code, end_reason, usage_source, input_fresh, cache_read, cache_write, \
      cache_write_1h, output_visible, reasoning, cost_kind, cost_nano_usd, price_version, ttft_ms, \
      duration_ms, overhead_us, config_hash, ladder, waited_ms, passed_over, saved_nano_usd, guard, \
-     characters, NULL, NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL";
+     characters, NULL, NULL, NULL, 1, NULL, NULL, NULL, NULL, NULL, NULL, NULL, 0";
 
 /// The statement for [`insert`].
 pub(super) const INSERT: &str = "INSERT OR REPLACE INTO usage VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, \
      ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18, ?19, ?20, ?21, ?22, ?23, ?24, ?25, ?26, \
      ?27, ?28, ?29, ?30, ?31, ?32, ?33, ?34, ?35, ?36, ?37, ?38, ?39, ?40, ?41, ?42, \
-     ?43, ?44, ?45, ?46)";
+     ?43, ?44, ?45, ?46, ?47, ?48, ?49)";
 
 /// The codes of `cost_kind`, as the sums use them too.
 pub(super) const MEASURED: i64 = 0;
@@ -100,20 +100,15 @@ pub(super) fn insert(
         names.optional_id(row.agreement.as_deref())?,
         row.request_hmac,
         row.answer_hmac,
+        names.optional_id(row.prompt.as_deref())?,
+        names.optional_id(row.fingerprint.as_deref())?,
+        row.has_drifted,
     ])?;
     Ok(())
 }
 
 /// Reads one row of [`COLUMNS`].
 pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<UsageRow> {
-    let tokens = TokenCounts {
-        input_fresh: count(row, 18)?,
-        cache_read: count(row, 19)?,
-        cache_write: count(row, 20)?,
-        cache_write_1h: count(row, 21)?,
-        output_visible: count(row, 22)?,
-        reasoning: count(row, 23)?,
-    };
     let key_id = texts.optional(row.get(6)?)?;
     let (rung, cause, key_index) = ladder_of(row.get(31)?)?;
     let surface = texts.text(row.get(9)?)?;
@@ -139,7 +134,7 @@ pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<Usa
         error_code: texts.optional(row.get(15)?)?.map(|text| text.as_ref().to_owned()),
         end_reason: coded(row, 16, end_reason_code, EndReason::ALL)?,
         usage_source: coded(row, 17, usage_source_code, UsageSource::ALL)?,
-        tokens,
+        tokens: tokens_of(row)?,
         cost: cost_of(row.get(24)?, row.get(25)?)?,
         price_version: texts.text(row.get(26)?)?.as_ref().into(),
         ttft_ms: row.get(27)?,
@@ -163,6 +158,20 @@ pub(super) fn read(row: &Row<'_>, texts: &mut Texts<'_>) -> rusqlite::Result<Usa
         agreement: texts.optional(row.get(43)?)?,
         request_hmac: row.get(44)?,
         answer_hmac: row.get(45)?,
+        prompt: texts.optional(row.get(46)?)?,
+        fingerprint: texts.optional(row.get(47)?)?.map(|text| text.as_ref().to_owned()),
+        has_drifted: row.get(48)?,
+    })
+}
+
+fn tokens_of(row: &Row<'_>) -> rusqlite::Result<TokenCounts> {
+    Ok(TokenCounts {
+        input_fresh: count(row, 18)?,
+        cache_read: count(row, 19)?,
+        cache_write: count(row, 20)?,
+        cache_write_1h: count(row, 21)?,
+        output_visible: count(row, 22)?,
+        reasoning: count(row, 23)?,
     })
 }
 

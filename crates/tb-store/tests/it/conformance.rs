@@ -139,6 +139,9 @@ fn gives_back_extreme_values(stores: &Stores) {
             agreement: Some("BAA-2026-014".into()),
             request_hmac: None,
             answer_hmac: Some([255; 32]),
+            prompt: Some("translate@3".into()),
+            fingerprint: Some("fp_1".to_owned()),
+            has_drifted: true,
             ..row(number, 1)
         };
         stores.usage.append(std::slice::from_ref(&bare), 1).unwrap();

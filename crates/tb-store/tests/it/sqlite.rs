@@ -109,6 +109,30 @@ fn goes_on_with_a_move_of_rows_that_was_interrupted() {
 }
 
 #[test]
+fn reads_and_writes_partitions_of_the_version_before() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("tollbar.db");
+    open(&path).append(&[row(1, 1)], 1).unwrap();
+    let partition = path.with_file_name("tollbar.usage").join("1970-01-01T0000.internal.db");
+    let make_old = || {
+        let old = Connection::open(&partition).unwrap();
+        old.execute_batch(
+            "ALTER TABLE usage DROP COLUMN prompt;
+             ALTER TABLE usage DROP COLUMN fingerprint;
+             ALTER TABLE usage DROP COLUMN has_drifted;
+             PRAGMA user_version = 1;",
+        )
+        .unwrap();
+    };
+    let bare = |n| UsageRow { prompt: None, fingerprint: None, has_drifted: false, ..row(n, 1) };
+    make_old();
+    assert_eq!(open(&path).recent(None, 9).unwrap(), [bare(1)], "read first");
+    make_old();
+    open(&path).append(&[row(2, 1)], 2).unwrap();
+    assert_eq!(open(&path).recent(None, 9).unwrap(), [row(2, 1), bare(1)], "written first");
+}
+
+#[test]
 fn keeps_its_files_private() {
     let directory = tempfile::tempdir().unwrap();
     let store = open(&directory.path().join("tollbar.db"));

@@ -64,6 +64,9 @@ pub(crate) fn row(number: u64, attempt: u32) -> UsageRow {
         agreement: None,
         request_hmac: Some([3; 32]),
         answer_hmac: None,
+        prompt: Some("greet@2".into()),
+        fingerprint: Some("fp_44709d6fcb".to_owned()),
+        has_drifted: true,
     }
 }
 

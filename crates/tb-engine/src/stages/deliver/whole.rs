@@ -111,8 +111,8 @@ impl Account {
         {
             headers.insert(names::MODEL_SERVED, value);
         }
-        if self.settlement.has_drifted() {
-            headers.insert(names::PIN, HeaderValue::from_static("drift"));
+        if let Some(note) = self.settlement.served_note() {
+            headers.insert(names::PIN, HeaderValue::from_static(note));
         }
         if let Some(cost) = cost_header(self.settlement.cost()) {
             headers.insert(names::COST_USD, cost);

@@ -7,7 +7,7 @@ use rusqlite::{Connection, TransactionBehavior};
 use tb_core::UsageRow;
 use tb_core::ports::StoreError;
 
-use super::{Place, VERSION, sync, version};
+use super::{Place, VERSION, sync, upgrade, version};
 use crate::Durability;
 use crate::sqlite::names::Names;
 use crate::sqlite::row::{INSERT, insert};
@@ -95,6 +95,7 @@ fn prepare(connection: &mut Connection, durability: Durability) -> rusqlite::Res
         "PRAGMA journal_mode = WAL; PRAGMA synchronous = {synchronous};
          PRAGMA journal_size_limit = 16777216; PRAGMA cache_size = -1024;"
     ))?;
+    upgrade(connection)?;
     if version(connection)? == VERSION {
         return Ok(());
     }
