@@ -29,6 +29,7 @@ pub struct TestApp {
     pub key: String,
     store: Arc<MemoryStore>,
     journal: Arc<MmapJournal>,
+    clock: Arc<dyn Clock>,
     workers: Option<Workers>,
     pepper: Pepper,
     records: Vec<KeyRecord>,
@@ -68,6 +69,17 @@ impl TestApp {
         Self::start_on(&loaded(config, environment), |journal| journal)
     }
 
+    /// Starts the gateway at another moment, from which its clock goes on: for what depends on
+    /// the calendar.
+    ///
+    /// # Panics
+    /// When the configuration is invalid.
+    #[must_use]
+    pub fn start_at(config: &str, environment: &FixedEnvironment, start: Timestamp) -> Self {
+        let clock = GoingOn { started: Instant::now(), start };
+        Self::start_with_clock(&loaded(config, environment), |journal| journal, Arc::new(clock))
+    }
+
     /// Serves from now on with another configuration, as a reload does.
     ///
     /// # Panics
@@ -82,6 +94,14 @@ impl TestApp {
     fn start_on(
         loaded: &Loaded,
         around: impl FnOnce(Arc<dyn Journal>) -> Arc<dyn Journal>,
+    ) -> Self {
+        Self::start_with_clock(loaded, around, Arc::new(SystemClock))
+    }
+
+    fn start_with_clock(
+        loaded: &Loaded,
+        around: impl FnOnce(Arc<dyn Journal>) -> Arc<dyn Journal>,
+        clock: Arc<dyn Clock>,
     ) -> Self {
         let store = Arc::new(MemoryStore::new());
         let (usage, responses): (Arc<dyn UsageStore>, Arc<dyn ResponseStore>) =
@@ -99,7 +119,7 @@ impl TestApp {
             answers: Arc::clone(&store) as _,
             cache_secret: pepper.derive("cache"),
             guard_secret: pepper.derive("guard"),
-            clock: Arc::new(SystemClock),
+            clock: Arc::clone(&clock),
             metrics: Arc::new(Metrics::new("test")),
             seed: [4, 2],
         });
@@ -111,6 +131,7 @@ impl TestApp {
             key: String::new(),
             store,
             journal,
+            clock,
             workers: Some(workers),
             pepper,
             records: Vec::new(),
@@ -126,7 +147,7 @@ impl TestApp {
     /// # Panics
     /// When there is no randomness.
     pub fn make_key(&mut self, service: &str, change: impl FnOnce(&mut KeyRecord)) -> String {
-        let scope = KeyScope::of_service(ServiceName::from(service), SystemClock.now());
+        let scope = KeyScope::of_service(ServiceName::from(service), self.clock.now());
         let mut made = NewKey::generate(&SystemRandom::new(), &self.pepper, scope).unwrap();
         change(&mut made.record);
         self.records.push(made.record);
@@ -183,6 +204,19 @@ impl TestApp {
             std::thread::yield_now();
         }
         false
+    }
+}
+
+/// A clock that was set once and goes on.
+struct GoingOn {
+    started: Instant,
+    start: Timestamp,
+}
+
+impl Clock for GoingOn {
+    fn now(&self) -> Timestamp {
+        let passed = i64::try_from(self.started.elapsed().as_millis()).unwrap_or(i64::MAX);
+        Timestamp(self.start.0.saturating_add(passed))
     }
 }
 

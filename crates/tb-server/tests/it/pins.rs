@@ -1,6 +1,7 @@
 //! Pins: names that float, models that are retired, answers of another model.
 
 use tb_config::FixedEnvironment;
+use tb_core::Timestamp;
 use tb_testkit::{FakeProvider, FakeReply, TestApp, TestRequest, TestResponse};
 
 const PATH: &str = "/v1/chat/completions";
@@ -34,6 +35,13 @@ fn config(url: &str, pinning: &str) -> String {
     )
 }
 
+/// 2026-11-24, when some versions are retired and others are not yet.
+const TODAY: Timestamp = Timestamp(1_795_478_400_000);
+
+fn start(config: &str) -> TestApp {
+    TestApp::start_at(config, &FixedEnvironment::default(), TODAY)
+}
+
 fn ask(app: &TestApp, model: &str) -> TestResponse {
     let body = format!(r#"{{"model":"{model}","messages":[{{"role":"user","content":"hi"}}]}}"#);
     TestRequest::post(PATH, body).key(&app.key).send(app.address)
@@ -60,7 +68,7 @@ fn metric(app: &TestApp, line: &str) -> bool {
 #[test]
 fn a_floating_name_is_refused_with_the_snapshot_to_use() {
     let provider = serving(None);
-    let app = TestApp::start(&config(&provider.url(), "policy = \"refuse\""));
+    let app = start(&config(&provider.url(), "policy = \"refuse\""));
     for model in ["floating", "up/gpt-4o-mini", "up/chatgpt-4o-latest", "up/gpt-99"] {
         let refused = ask(&app, model);
         assert_eq!((refused.status, refused.error_code().as_str()), (422, "model_not_pinned"));
@@ -79,7 +87,7 @@ fn a_floating_name_is_refused_with_the_snapshot_to_use() {
 #[test]
 fn a_retired_model_is_refused_but_not_its_other_targets() {
     let provider = serving(None);
-    let app = TestApp::start(&config(&provider.url(), "policy = \"refuse\""));
+    let app = start(&config(&provider.url(), "policy = \"refuse\""));
     let refused = ask(&app, "gone");
     assert_eq!((refused.status, refused.error_code().as_str()), (422, "model_retired"));
     assert!(refused.text().contains("2026-10-23"), "{}", refused.text());
@@ -96,7 +104,7 @@ fn the_lock_file_says_what_a_floating_name_means() {
                 [models.\"up/gpt-4-0613\"]\nsnapshot = \"gpt-6.1-sol-2026-09-29\"\n";
     let environment = FixedEnvironment::default().with_file("/etc/tollbar/models.lock", lock);
     let pinning = "policy = \"resolve\"\non_retired = \"successor\"\nlock_file = \"/etc/tollbar/models.lock\"";
-    let app = TestApp::start_in(&config(&provider.url(), pinning), &environment);
+    let app = TestApp::start_at(&config(&provider.url(), pinning), &environment, TODAY);
     for (model, resolved) in [
         ("floating", "gpt-4o-mini-2024-07-18"),
         ("up/gpt-4o-mini", "gpt-4o-mini-2024-07-18"),
@@ -119,14 +127,14 @@ fn the_lock_file_says_what_a_floating_name_means() {
 #[test]
 fn a_warning_says_what_floats_and_off_says_nothing() {
     let provider = serving(None);
-    let app = TestApp::start(&config(&provider.url(), "policy = \"warn\""));
+    let app = start(&config(&provider.url(), "policy = \"warn\""));
     let answer = ask(&app, "floating");
     assert_eq!(answer.status, 200);
     let note = answer.header("x-tollbar-pin").unwrap();
     assert!(note.starts_with("floating;snapshot=gpt-4o-mini-2024-07-18"), "{note}");
     assert_eq!(ask(&app, "gone").header("x-tollbar-pin"), Some("retires=2026-10-23"));
     assert!(metric(&app, "tollbar_pin_violations_total 2"));
-    let app = TestApp::start(&config(&provider.url(), "policy = \"off\""));
+    let app = start(&config(&provider.url(), "policy = \"off\""));
     assert_eq!(ask(&app, "floating").header("x-tollbar-pin"), None);
 }
 
@@ -134,7 +142,7 @@ fn a_warning_says_what_floats_and_off_says_nothing() {
 fn an_answer_of_another_model_is_told_and_may_freeze_the_target() {
     let provider = serving(Some("gpt-4o-mini-2025-01-01"));
     let frozen = "policy = \"warn\"\nfreeze_on_drift = true";
-    let app = TestApp::start(&config(&provider.url(), frozen));
+    let app = start(&config(&provider.url(), frozen));
     let answer = ask(&app, "pinned");
     assert_eq!((answer.status, answer.header("x-tollbar-pin")), (200, Some("drift")));
     assert_eq!(answer.header("x-tollbar-model-served"), Some("gpt-4o-mini-2025-01-01"));
@@ -160,7 +168,7 @@ fn an_answer_of_servers_not_seen_before_is_told_and_written_down() {
             ),
         )
     });
-    let app = TestApp::start(&config(&provider.url(), "policy = \"warn\"\nfreeze_on_drift = true"));
+    let app = start(&config(&provider.url(), "policy = \"warn\"\nfreeze_on_drift = true"));
     let found: Vec<(bool, String)> = (0..4)
         .map(|_| {
             let answer = ask(&app, "pinned");
@@ -194,7 +202,7 @@ fn a_floating_name_drifts_when_what_it_stands_for_changes() {
             ),
         )
     });
-    let app = TestApp::start(&config(&provider.url(), "policy = \"warn\""));
+    let app = start(&config(&provider.url(), "policy = \"warn\""));
     let notes: Vec<bool> =
         (0..4).map(|_| ask(&app, "floating").header("x-tollbar-pin") == Some("drift")).collect();
     assert_eq!(notes, [false, false, true, false]);

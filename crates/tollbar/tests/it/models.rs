@@ -32,7 +32,9 @@ fn lists_what_is_called_and_what_should_not_be() {
     assert_eq!(column(&rows, "model"), ["floating", "gone", "pinned"]);
     assert_eq!(column(&rows, "standing"), ["floating", "pinned", "pinned"]);
     assert_eq!(column(&rows, "snapshot"), ["gpt-4o-mini-2024-07-18", "-", "-"]);
-    assert_eq!(column(&rows, "state"), ["retires", "retired", "unknown"]);
+    let states = column(&rows, "state");
+    assert!(states[0].starts_with("retire"), "once it is, this one is retired too: {states:?}");
+    assert_eq!(states[1..], ["retired", "unknown"]);
     let rows = folder.run(&["models", "outdated", "-o", "json"]).json();
     assert_eq!(column(&rows, "model"), ["floating", "gone"]);
     assert_eq!(column(&rows, "last_day")[1], "2026-10-23");
