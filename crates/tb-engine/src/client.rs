@@ -133,7 +133,7 @@ impl HttpClient {
         loop {
             let (mut sender, reused) = match self.take_idle(base) {
                 Some(sender) => (sender, true),
-                None => (self.connect(base, place.connect_timeout).await?, false),
+                None => (Box::pin(self.connect(base, place.connect_timeout)).await?, false),
             };
             if sender.ready().await.is_err() {
                 if reused {

@@ -117,13 +117,14 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let shared = Arc::new((engine, shared));
-    // hyper moves the future of each request to where it waits, all of it; a box moves its address.
+    // hyper moves the future of each request to where it waits, all of it; a box moves its
+    // address. Made in its place, it is not moved into the box either.
     let service = service_fn(|request| {
         let shared = Arc::clone(&shared);
-        Box::pin(async move {
+        Box::into_pin(Box::write(Box::new_uninit(), async move {
             let (engine, connection) = &*shared;
             Ok::<_, Infallible>(answer(engine, connection, request).await)
-        })
+        }))
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

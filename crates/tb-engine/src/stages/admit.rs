@@ -58,7 +58,7 @@ impl Admitted {
 pub(crate) fn admit(
     engine: &Engine,
     head: &RequestHead,
-) -> Result<(Admitted, Settlement), Refusal> {
+) -> Result<(Admitted, Box<Settlement>), Refusal> {
     let runtime = engine.runtime();
     let caller = identify(engine, &runtime, head)?;
     check_network(head, &caller.service)?;
@@ -71,7 +71,7 @@ pub(crate) fn admit(
     let mut row = opening_row(head, &caller, purpose, &runtime);
     (row.data_class, row.own_classes) = (classes.level, own_note(rules, classes.own));
     let account = (Arc::clone(&engine.shared), Arc::clone(&runtime));
-    let mut settlement = Settlement::open(account, row, head.arrived);
+    let mut settlement = Box::new(Settlement::open(account, row, head.arrived));
     if let Some(user) = head.header(&headers::USER) {
         settlement.note_user(user, &caller.service.guard);
     }

@@ -79,7 +79,7 @@ pub(crate) async fn deliver(
     engine: &Engine,
     head: &RequestHead,
     Answered { answer, guarded }: Answered,
-    settlement: Settlement,
+    settlement: Box<Settlement>,
 ) -> Result<Reply, Refused> {
     let restoration = Restoration::of(&guarded, head.surface);
     let outcome = match answer {
@@ -88,7 +88,9 @@ pub(crate) async fn deliver(
             let reply = deliver_provided(engine, head, *answer, restoration, settlement).await;
             reply.inspect(|_| count_degraded(engine, rung))
         }
-        Answer::Local(answer) => deliver_local(engine, *answer, restoration, settlement).await,
+        Answer::Local(answer) => {
+            Box::pin(deliver_local(engine, *answer, restoration, settlement)).await
+        }
     };
     match outcome {
         Ok(mut reply) => {
@@ -116,7 +118,7 @@ async fn deliver_local(
     engine: &Engine,
     answer: LocalAnswer,
     restoration: Option<Restoration>,
-    mut settlement: Settlement,
+    mut settlement: Box<Settlement>,
 ) -> Result<Reply, Refused> {
     let mut headers = local_headers(&answer, &settlement);
     settlement.write_rate_limits(&mut headers);
@@ -183,7 +185,7 @@ async fn deliver_provided(
     head: &RequestHead,
     answer: ProviderAnswer,
     restoration: Option<Restoration>,
-    mut settlement: Settlement,
+    mut settlement: Box<Settlement>,
 ) -> Result<Reply, Refused> {
     let mut headers = common_headers(&answer, &settlement);
     settlement.reply_begins();

@@ -55,7 +55,7 @@ pub(crate) async fn dispatch(
             Err(failure) => walk.failed(&asked, failure, settlement),
         }
     };
-    give_up(engine, head, (walk, why), settlement).await
+    Box::pin(give_up(engine, head, (walk, why), settlement)).await
 }
 
 /// Nothing else can be asked: the last rungs, where the request is not at fault itself.

@@ -25,7 +25,7 @@ pub struct PassedBody {
     /// What came before the client was answered.
     first: Option<Bytes>,
     upstream: UpstreamBody,
-    settlement: Settlement,
+    settlement: Box<Settlement>,
     /// There where the bytes are text that must be restored.
     restoration: Option<Restoration>,
     /// What of the text was held back until its end.
@@ -44,7 +44,7 @@ type Piece = Option<Result<Bytes, BodyBroken>>;
 impl PassedBody {
     pub(crate) fn new(
         (first, upstream, status): (Bytes, UpstreamBody, u16),
-        settlement: Settlement,
+        settlement: Box<Settlement>,
         restoration: Option<Restoration>,
         shared: Arc<Shared>,
         (deadline, idle_timeout): (Instant, Duration),

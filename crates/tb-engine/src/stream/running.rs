@@ -59,7 +59,7 @@ pub(crate) struct Running {
     pub(crate) request_id: String,
     pub(crate) upstream: UpstreamBody,
     pub(crate) decoder: Box<dyn StreamDecoder>,
-    pub(crate) settlement: Settlement,
+    pub(crate) settlement: Box<Settlement>,
     pub(crate) status: u16,
     pub(crate) on_disconnect: OnDisconnect,
     pub(crate) shared: Arc<Shared>,

@@ -73,7 +73,7 @@ pub(super) fn blocked_end(status: u16) -> AttemptEnd {
 /// What a whole answer is settled with.
 pub(super) struct Account {
     pub(super) binder: Option<Binder>,
-    pub(super) settlement: Settlement,
+    pub(super) settlement: Box<Settlement>,
     pub(super) keeper: Keeper,
     pub(super) target: Arc<RunningTarget>,
     /// The provider's.

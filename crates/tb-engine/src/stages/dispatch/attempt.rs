@@ -1,5 +1,6 @@
 //! One attempt at one target: send, wait for the head, read what must be read.
 
+use std::pin::pin;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -75,8 +76,11 @@ impl Attempt<'_> {
         settlement: &mut Settlement,
     ) -> Result<Received, Failure> {
         let dropped = std::mem::take(&mut wire.dropped);
-        let Upstream { status, headers, body } =
-            self.limits.head(self.send(wire, clearance)).await?;
+        let Upstream { status, headers, body } = {
+            // Pinned here, the future lies in this one once and not twice.
+            let sending = pin!(self.send(wire, clearance));
+            self.limits.head(sending).await?
+        };
         settlement.head_arrived(status);
         if !(200..300).contains(&status) {
             return Err(Failure::Provider(self.error(status, &headers, body).await, status));

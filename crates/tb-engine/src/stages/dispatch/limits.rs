@@ -1,5 +1,6 @@
 //! The time-outs of one attempt: to the first byte, between pieces, to the deadline.
 
+use std::pin::Pin;
 use std::task::Poll;
 use std::time::{Duration, Instant};
 
@@ -34,7 +35,7 @@ impl Limits {
     /// Waits for the head of the answer.
     pub(super) async fn head(
         &self,
-        sending: impl Future<Output = Result<Upstream, SendFailure>>,
+        sending: Pin<&mut impl Future<Output = Result<Upstream, SendFailure>>>,
     ) -> Result<Upstream, Failure> {
         let due = self.first_byte.unwrap_or(self.deadline).min(self.deadline);
         match timeout_at(due.into(), sending).await {
