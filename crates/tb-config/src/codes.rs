@@ -110,6 +110,7 @@ codes! {
     UnknownClass "E0061" Error "A list of data classes names one that is neither built in nor in `[data_classes]`.";
     UnreadableLock "E0062" Error "The lock file of models cannot be read, or is not UTF-8.";
     BadPrompt "E0063" Error "The folder of the prompts, or a file in it, cannot be read or is no prompt.";
+    ForeignProvider "E0064" Error "A provider's keys belong to another environment than the configuration.";
     InlineSecret "W0101" Warning "A secret stands in the file itself. It works, but whoever reads the file has it.";
     ClearText "W0102" Warning "API keys are sent over plain HTTP to another machine.";
     NoProvider "W0103" Warning "No provider is configured, so every call ends in `model_not_found`.";

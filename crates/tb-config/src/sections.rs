@@ -7,6 +7,7 @@ use std::sync::Arc;
 use tb_core::{ModelName, ProviderName, ServiceName};
 
 use self::classes::Classes;
+use self::providers::Surroundings;
 use crate::codes::Code;
 use crate::reader::{Place, Section};
 use crate::snapshot::{GuardRules, Model, Pinning, Provider, ServerSettings, Service, Snapshot};
@@ -48,7 +49,8 @@ pub(crate) fn snapshot(root: &Section<'_>) -> Option<Snapshot> {
     let organisation = quotas::organisation(root);
     let classes = Classes::read(root);
     let (issuer_names, issuers) = identity::issuers(root);
-    let (provider_names, providers) = providers(root, &classes);
+    let around = Surroundings { classes: &classes, environment: environment.as_deref() };
+    let (provider_names, providers) = providers(root, &around);
     let offered = Offered {
         provider_names: &provider_names,
         providers: &providers,
@@ -136,7 +138,7 @@ fn asks_for_certificates(server: &ServerSettings) -> bool {
 /// The names of all providers, and those without a fault.
 fn providers(
     root: &Section<'_>,
-    classes: &Classes,
+    around: &Surroundings<'_>,
 ) -> (Vec<String>, BTreeMap<ProviderName, Arc<Provider>>) {
     let sections = root.named("providers");
     let names: Vec<String> = sections.iter().map(|(name, _)| name.clone()).collect();
@@ -144,7 +146,7 @@ fn providers(
         no_provider(root);
     }
     let provider =
-        |(name, section): (String, Section<'_>)| providers::provider(&name, &section, classes);
+        |(name, section): (String, Section<'_>)| providers::provider(&name, &section, around);
     let providers = sections
         .into_iter()
         .filter_map(provider)

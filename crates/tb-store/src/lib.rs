@@ -19,6 +19,7 @@
 mod audit;
 mod connect;
 mod content;
+mod environment;
 mod journal;
 mod memory;
 mod pages;
@@ -33,6 +34,9 @@ pub use audit::{
 };
 pub use connect::{StorageAddress, Stores, connect};
 pub use content::{ContentFiles, ContentParts, ContentReader, NoteLost, Shredded};
+pub use environment::{
+    claim_database, claim_journal, environment_of_database, environment_of_journal,
+};
 pub use journal::{Allocate, Destination, Durability, JournalSettings, MmapJournal};
 pub use memory::MemoryStore;
 pub use pepper::open_pepper;

@@ -140,7 +140,7 @@ fn create_private(path: &Path) -> Result<(), StoreError> {
         .map_err(fault)
 }
 
-fn connect(path: &Path, what: &str) -> Result<Connection, StoreError> {
+pub(crate) fn connect(path: &Path, what: &str) -> Result<Connection, StoreError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection =
         Connection::open_with_flags(path, flags).map_err(|fault| failed(what, &fault))?;

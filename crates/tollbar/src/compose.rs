@@ -62,7 +62,7 @@ impl Gateway {
         let started_at = SystemClock.now();
         let snapshot = Arc::clone(&loaded.snapshot);
         let durability = durability(&snapshot);
-        let stores = storage::open(&snapshot.storage, durability)?;
+        let stores = storage::open(&snapshot, durability)?;
         let first = first_start::prepare(&stores, &snapshot, started_at)?;
         let audit = Audit::open(&snapshot, &stores)?;
         let journal = open_journal(&loaded, &stores, &audit, durability)?;
@@ -249,6 +249,7 @@ fn open_journal(
     let opened = if stores.is_temporary {
         stores.temporary_journal(log)
     } else {
+        storage::own_journal(&loaded.snapshot)?;
         let path = loaded.snapshot.journal.path.clone();
         stores.journal(JournalSettings::new(path, durability), log)
     };

@@ -7,7 +7,10 @@ use anyhow::{Context, anyhow};
 use ring::rand::{SecureRandom, SystemRandom};
 use tb_config::{Snapshot, StorageSettings};
 use tb_core::Pepper;
-use tb_store::{Durability, StorageAddress, connect, open_pepper};
+use tb_store::{
+    Durability, StorageAddress, claim_database, claim_journal, connect, environment_of_database,
+    environment_of_journal, open_pepper,
+};
 
 use crate::failure::{Failed, INVALID_CONFIGURATION, NEGATIVE};
 
@@ -29,8 +32,15 @@ impl Deref for Stores {
     }
 }
 
-/// Opens the stores of a server; makes database and pepper when they are missing.
-pub(crate) fn open(settings: &StorageSettings, durability: Durability) -> anyhow::Result<Stores> {
+/// Opens the stores of a server; makes database and pepper when they are missing. A database of
+/// another environment is refused, one of none is ours from now on.
+pub(crate) fn open(snapshot: &Snapshot, durability: Durability) -> anyhow::Result<Stores> {
+    let stores = open_any(&snapshot.storage, durability)?;
+    own_database(snapshot, Looking::ToWrite)?;
+    Ok(stores)
+}
+
+fn open_any(settings: &StorageSettings, durability: Durability) -> anyhow::Result<Stores> {
     let (address, pepper) = match settings {
         StorageSettings::Memory => (StorageAddress::Memory, fresh_pepper()?),
         StorageSettings::Sqlite(path) => {
@@ -46,18 +56,24 @@ pub(crate) fn open(settings: &StorageSettings, durability: Durability) -> anyhow
 }
 
 /// Opens the stores for a command, which has nothing to do with those that end with a process.
-pub(crate) fn open_lasting(settings: &StorageSettings) -> anyhow::Result<Stores> {
+pub(crate) fn open_lasting(snapshot: &Snapshot) -> anyhow::Result<Stores> {
+    let stores = open_of_file(&snapshot.storage)?;
+    own_database(snapshot, Looking::ToWrite)?;
+    Ok(stores)
+}
+
+fn open_of_file(settings: &StorageSettings) -> anyhow::Result<Stores> {
     if *settings == StorageSettings::Memory {
         let message = "the storage is `memory:`, which only the running server can see; use its \
                        admin API, or a `sqlite:` storage";
         return Err(Failed::usage(message).into());
     }
-    open(settings, Durability::Process)
+    open_any(settings, Durability::Process)
 }
 
 /// Opens the stores for a command that only looks: one that finds nothing makes nothing.
-pub(crate) fn open_existing(settings: &StorageSettings) -> anyhow::Result<Stores> {
-    if let StorageSettings::Sqlite(path) = settings
+pub(crate) fn open_existing(snapshot: &Snapshot) -> anyhow::Result<Stores> {
+    if let StorageSettings::Sqlite(path) = &snapshot.storage
         && !path.exists()
     {
         let message = format!(
@@ -67,7 +83,63 @@ pub(crate) fn open_existing(settings: &StorageSettings) -> anyhow::Result<Stores
         );
         return Err(Failed::new(NEGATIVE, message).into());
     }
-    open_lasting(settings)
+    let stores = open_of_file(&snapshot.storage)?;
+    own_database(snapshot, Looking::Only)?;
+    Ok(stores)
+}
+
+/// What a command wants with the database.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looking {
+    Only,
+    ToWrite,
+}
+
+/// Refuses a database of another environment: its keys, labels and records are not ours.
+fn own_database(snapshot: &Snapshot, looking: Looking) -> anyhow::Result<()> {
+    let StorageSettings::Sqlite(path) = &snapshot.storage else { return Ok(()) };
+    let ours = snapshot.environment.as_deref();
+    let owner = match (ours, looking) {
+        (Some(name), Looking::ToWrite) => Some(claim_database(path, name)?),
+        _ => environment_of_database(path)?,
+    };
+    let database = path.display();
+    let rename = format!(
+        "`sqlite3 {database} \"UPDATE environment SET name = '{}'\"`",
+        ours.unwrap_or("NAME").replace('\'', "''")
+    );
+    refuse_foreign((&format!("the database {database}"), "[storage] url"), owner, (ours, &rename))
+}
+
+/// Refuses the folder of a journal of another environment; one of none is ours from now on.
+pub(crate) fn own_journal(snapshot: &Snapshot) -> anyhow::Result<()> {
+    let folder = &snapshot.journal.path;
+    let ours = snapshot.environment.as_deref();
+    let owner = match ours {
+        Some(name) => Some(claim_journal(folder, name)?),
+        None => environment_of_journal(folder)?,
+    };
+    let folder = folder.display();
+    let rename = format!("the file {folder}/environment");
+    refuse_foreign((&format!("the journal {folder}"), "[journal] path"), owner, (ours, &rename))
+}
+
+fn refuse_foreign(
+    (what, key): (&str, &str),
+    owner: Option<String>,
+    (ours, rename): (Option<&str>, &str),
+) -> anyhow::Result<()> {
+    let Some(owner) = owner.filter(|owner| ours != Some(owner.as_str())) else { return Ok(()) };
+    let we = match ours {
+        Some(name) => format!("this configuration is of `{name}`"),
+        None => "this configuration names no environment".to_owned(),
+    };
+    let message = format!(
+        "{what} belongs to the environment `{owner}`, and {we} (`[environment] name`): keys, \
+         labels and records of one never serve another. Give this one a `{key}` of its own. If \
+         the environment was renamed, rename it there too: {rename}"
+    );
+    Err(Failed::new(INVALID_CONFIGURATION, message).into())
 }
 
 /// With a new pepper every key in the database would be refused, and nothing would say why.

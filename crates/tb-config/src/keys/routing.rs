@@ -47,6 +47,12 @@ pub(super) static PROVIDER: Table = table(
             Value("[\"public\", \"internal\"]"),
             "The classes of data that it may receive: `public`, `internal`, `personal`, `health`, and those of `[data_classes]`. `health` needs a `baa` beside it, or `on_premises`, unless `[data_classes.health]` says otherwise.",
         ),
+        key(
+            "environment",
+            Kind::Text,
+            Absent,
+            "The environment whose keys and bill these are: a configuration with another `[environment] name`, or none, is refused.",
+        ),
         key("region", Kind::Text, Absent, "Where it processes data."),
         key(
             "on_premises",

@@ -23,8 +23,21 @@ const DRAIN_MAX_BYTES: usize = 4 << 20;
 /// The keys that only `dialect = "simulated"` has.
 const SIMULATED_ONLY: [&str; 4] = ["latency", "tokens_per_second", "failures", "answers"];
 
-pub(super) fn provider(name: &str, section: &Section<'_>, classes: &Classes) -> Option<Provider> {
+/// What providers are read with.
+pub(super) struct Surroundings<'a> {
+    pub(super) classes: &'a Classes,
+    /// `[environment] name`.
+    pub(super) environment: Option<&'a str>,
+}
+
+pub(super) fn provider(
+    name: &str,
+    section: &Section<'_>,
+    around: &Surroundings<'_>,
+) -> Option<Provider> {
     check_name(name, section);
+    check_environment(section, around.environment);
+    let classes = around.classes;
     let dialect = section.value::<Word<DialectName>>("dialect").map(|word| word.value.0);
     let base_url = section.optional::<Url>("base_url");
     let api_keys = secrets(section, "api_keys");
@@ -67,6 +80,25 @@ pub(super) fn provider(name: &str, section: &Section<'_>, classes: &Classes) -> 
         simulated: if dialect == DialectName::Simulated { Some(simulated?) } else { None },
         handling: DataHandling { own_classes: data_classes.own, ..handling? },
     })
+}
+
+/// Who tries things out must not spend what production pays for.
+fn check_environment(section: &Section<'_>, ours: Option<&str>) {
+    let Some(theirs) = section.optional::<String>("environment").map(|at| at.value) else { return };
+    if ours == Some(theirs.as_str()) {
+        return;
+    }
+    let we = ours.map_or_else(
+        || "this configuration names none".to_owned(),
+        |name| format!("this configuration is of `{name}`"),
+    );
+    let message = format!("the keys of this provider belong to the environment `{theirs}`, {we}");
+    if let Some(place) = section.written_at("environment") {
+        let remedy = format!(
+            "use a provider with keys of its own here, or start with `[environment] name = \"{theirs}\"`"
+        );
+        section.reader.report(&place, Code::ForeignProvider, message, remedy);
+    }
 }
 
 /// Names of providers and services go into headers, logs and `provider/model`.

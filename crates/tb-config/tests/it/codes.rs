@@ -152,6 +152,7 @@ fn accountability() -> Vec<Case> {
         ("E0060", vec![caller("data_classes = [\"public\"]"), caller("data_classes = [\"public\", \"internal\"]\ndata_class = \"personal\"")]),
         ("E0061", vec![provider("data_classes = [\"secret\"]"), caller("data_classes = [\"internal\", \"acme\"]"), caller("data_classes = [\"Internal\"]")]),
         ("E0063", vec![with_provider("[prompts]"), with_provider("[prompts]\npath = \"bad-prompts\"")]),
+        ("E0064", vec![provider("environment = \"production\"")]),
     ]
 }
 

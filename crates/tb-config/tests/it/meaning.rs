@@ -11,7 +11,7 @@ use tb_core::DataClass;
 use tb_providers::DialectName;
 use tb_providers::simulated::Fault;
 
-use crate::{FOLDER, examples, read, read_in};
+use crate::{FOLDER, codes, examples, read, read_in};
 
 fn production() -> Loaded {
     let text = std::fs::read_to_string(examples().join("production.toml")).unwrap();
@@ -235,4 +235,21 @@ fn a_relative_file_gives_absolute_paths() {
     let loaded = load(&source, &Overrides::default(), &environment).unwrap();
     let expected = std::env::current_dir().unwrap().join("conf/tollbar.db");
     assert_eq!(loaded.snapshot.storage, StorageSettings::Sqlite(expected));
+}
+
+#[test]
+fn a_provider_of_another_environment_is_refused() {
+    let text = |ours: &str| {
+        format!(
+            "{ours}\n[providers.up]\ndialect = \"openai\"\nbase_url = \"https://up.test/v1\"\n\
+             environment = \"production\"\n"
+        )
+    };
+    assert_eq!(codes(&read(&text("[environment]\nname = \"production\""))), Vec::<&str>::new());
+    for other in ["", "[environment]\nname = \"staging\""] {
+        let outcome = read(&text(other));
+        assert_eq!(codes(&outcome), ["E0064"], "{other}");
+        let report = outcome.unwrap_err().render();
+        assert!(report.contains("`production`"), "{report}");
+    }
 }

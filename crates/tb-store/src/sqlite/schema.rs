@@ -6,7 +6,7 @@ use tb_core::ports::StoreError;
 use super::failed;
 
 /// Each script leads from the version before it to its own, counted from 1.
-const MIGRATIONS: [&str; 7] = [
+const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/sqlite/0001_init.sql"),
     include_str!("../../migrations/sqlite/0002_ladder.sql"),
     include_str!("../../migrations/sqlite/0003_guard.sql"),
@@ -14,6 +14,7 @@ const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/sqlite/0005_subjects.sql"),
     include_str!("../../migrations/sqlite/0006_retention.sql"),
     include_str!("../../migrations/sqlite/0007_prompts.sql"),
+    include_str!("../../migrations/sqlite/0008_environment.sql"),
 ];
 
 /// Brings the schema to the newest version, in one transaction.

@@ -41,7 +41,7 @@ fn reader(
     (kind, object, asked): (&str, &str, Value),
 ) -> anyhow::Result<AuditReader> {
     let loaded = configuration.load_loudly(true)?;
-    let stores = storage::open_existing(&loaded.snapshot.storage)?;
+    let stores = storage::open_existing(&loaded.snapshot)?;
     let own = Own::of(&loaded.snapshot)?;
     let name = format!("uid {}", rustix::process::getuid().as_raw());
     let act = AdminAct::new(SystemClock.now(), Actor::CommandLine(name), kind, object);

@@ -25,7 +25,7 @@ pub(super) fn run(
         return Err(Failed::usage("the report is Markdown (-o table) or JSON (-o json)").into());
     }
     let loaded = configuration.load_loudly(true)?;
-    let stores = storage::open_existing(&loaded.snapshot.storage)?;
+    let stores = storage::open_existing(&loaded.snapshot)?;
     let now = SystemClock.now();
     let (keys, tokens) = (stores.keys.keys()?, stores.keys.admin_tokens()?);
     let last_used = last_uses(stores.key_uses.key_uses()?);

@@ -58,7 +58,7 @@ fn reader(
                        and content_log = true to a service";
         return Err(Failed::usage(message).into());
     };
-    let stores = storage::open_existing(&loaded.snapshot.storage)?;
+    let stores = storage::open_existing(&loaded.snapshot)?;
     let reader = ContentReader::open(&settings.path, &master_key(settings)?)?;
     let name = format!("uid {}", rustix::process::getuid().as_raw());
     let act = AdminAct::new(SystemClock.now(), Actor::CommandLine(name), "content.read", object);

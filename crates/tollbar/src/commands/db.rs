@@ -19,12 +19,12 @@ pub(super) fn run(
 ) -> anyhow::Result<ExitCode> {
     let Db::Stats = command;
     let loaded = configuration.load_loudly(true)?;
-    let settings = &loaded.snapshot.storage;
-    let stores = storage::open_existing(settings)?;
+    let snapshot = &loaded.snapshot;
+    let stores = storage::open_existing(snapshot)?;
     let usage = stores.usage.sum(&UsageQuery::default())?;
     let (requests, attempts) = usage.first().map_or((0, 0), |sum| (sum.requests, sum.attempts));
     let mut rows = Rows::new(vec!["what", "value"]);
-    if let StorageSettings::Sqlite(path) = settings {
+    if let StorageSettings::Sqlite(path) = &snapshot.storage {
         rows.push(vec![json!("file"), json!(path.display().to_string())]);
         rows.push(vec![json!("bytes"), json!(std::fs::metadata(path)?.len())]);
     }

@@ -46,7 +46,7 @@ pub(super) fn run(
         ))
     })?;
     let loaded = configuration.load_loudly(true)?;
-    let stores = storage::open_existing(&loaded.snapshot.storage)?;
+    let stores = storage::open_existing(&loaded.snapshot)?;
     let rows = stores.usage.request(id)?;
     if rows.is_empty() {
         let message = format!(

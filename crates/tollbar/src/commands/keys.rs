@@ -30,25 +30,25 @@ pub(super) fn run(
     match command {
         Keys::Create(options) => create(options, snapshot, global)?,
         Keys::List { service } => {
-            let stores = storage::open_existing(&snapshot.storage)?;
+            let stores = storage::open_existing(snapshot)?;
             let wanted = |view: &KeyView| service.as_ref().is_none_or(|name| *name == view.service);
             print(views(&stores, snapshot)?.into_iter().filter(wanted), global.output)?;
         }
         Keys::Show { id } => {
             let id = parse_id(id)?;
-            let stores = storage::open_existing(&snapshot.storage)?;
+            let stores = storage::open_existing(snapshot)?;
             show_one(&stores, snapshot, (id, global.output))?;
         }
         Keys::Rotate { id, grace } => {
             let id = parse_id(id)?;
             let grace_ms = grace_ms(Some(grace)).map_err(Failed::usage)?;
-            let stores = storage::open_existing(&snapshot.storage)?;
+            let stores = storage::open_existing(snapshot)?;
             let made = desk(&stores).rotate_key(id, grace_ms, None);
             show_new(&known(made, id)?, global)?;
         }
         Keys::Revoke { id } => {
             let id = parse_id(id)?;
-            let stores = storage::open_existing(&snapshot.storage)?;
+            let stores = storage::open_existing(snapshot)?;
             known(desk(&stores).revoke_key(id, "key.revoke"), id)?;
             show_one(&stores, snapshot, (id, global.output))?;
         }
@@ -106,7 +106,7 @@ fn create(options: &KeyCreate, snapshot: &Snapshot, global: &Global) -> anyhow::
         |at| request.checked(snapshot, at).map_err(|fault| DeskFault::Invalid(fault.to_string()));
     // Before anything is opened: a faulty request makes no database.
     scope(SystemClock.now()).map_err(desk_fault)?;
-    let stores = storage::open_lasting(&snapshot.storage)?;
+    let stores = storage::open_lasting(snapshot)?;
     let made = desk(&stores).create_key(&scope, None).map_err(desk_fault)?;
     show_new(&made, global)
 }
@@ -154,7 +154,7 @@ fn report(file: &Path, snapshot: &Snapshot, format: Format) -> anyhow::Result<()
     };
     source.take(MAX_REPORT_BYTES).read_to_string(&mut text).context("cannot read the key")?;
     let presented = Secret::new(text);
-    let stores = storage::open_existing(&snapshot.storage)?;
+    let stores = storage::open_existing(snapshot)?;
     let made = KeyReport::make(&desk(&stores), &*stores.usage, presented.expose());
     let report = match made {
         Err(DeskFault::Unknown(_)) => {

@@ -51,7 +51,7 @@ pub(super) fn run(
         }
         Prompts::Rollback { name, label, expect } => {
             let snapshot = snapshot(configuration, global)?;
-            let stores = storage::open_existing(&snapshot.storage)?;
+            let stores = storage::open_existing(&snapshot)?;
             let back = at_desk(&stores, &snapshot, |desk| desk.rollback((name, label), *expect));
             print_label(&back.map_err(|fault| told(&fault))?, format)?;
         }
@@ -86,7 +86,7 @@ fn told(fault: &MoveFault) -> anyhow::Error {
 fn stored(snapshot: &Snapshot) -> anyhow::Result<(Vec<PromptRecord>, Vec<LabelRecord>)> {
     match &snapshot.storage {
         tb_config::StorageSettings::Sqlite(path) if path.exists() => {
-            let stores = storage::open_existing(&snapshot.storage)?;
+            let stores = storage::open_existing(snapshot)?;
             Ok((stores.prompts.prompts()?, stores.prompts.prompt_labels()?))
         }
         _ => Ok(Default::default()),
@@ -195,7 +195,7 @@ fn variables(options: &PromptRender, found: &Found) -> anyhow::Result<Map<String
 }
 
 fn promote(options: &PromptPromote, snapshot: &Snapshot, format: Format) -> anyhow::Result<()> {
-    let stores = storage::open_lasting(&snapshot.storage)?;
+    let stores = storage::open_lasting(snapshot)?;
     let number = registered(options, &stores, snapshot)?;
     let warrant = match (&options.evidence, &options.reason) {
         (Some(evidence), _) => Warrant::Evidence(evidence.clone()),

@@ -22,17 +22,17 @@ pub(super) fn run(
     global: &Global,
 ) -> anyhow::Result<ExitCode> {
     let loaded = configuration.load_loudly(global.quiet)?;
-    let settings = &loaded.snapshot.storage;
+    let snapshot = &loaded.snapshot;
     match command {
         Tokens::Create(options) => {
             let (name, expires) = (options.name.clone(), options.expires.as_deref());
             let wanted = NewToken::checked(&options.role, name, expires).map_err(Failed::usage)?;
-            let stores = storage::open_lasting(settings)?;
+            let stores = storage::open_lasting(snapshot)?;
             let made = desk(&stores).create_token(&wanted, None).map_err(desk_fault)?;
             show_new(&NewTokenView::new(&made), global)?;
         }
         Tokens::List => {
-            let stores = storage::open_existing(settings)?;
+            let stores = storage::open_existing(snapshot)?;
             let now = SystemClock.now();
             let tokens = stores.keys.admin_tokens()?;
             print(tokens.iter().map(|token| TokenView::new(token, now)), global.output)?;
@@ -41,7 +41,7 @@ pub(super) fn run(
             let id = KeyId::parse(id).ok_or_else(|| {
                 Failed::usage("a token is named by its id, the 8 characters after `tb_admin_`")
             })?;
-            let stores = storage::open_existing(settings)?;
+            let stores = storage::open_existing(snapshot)?;
             let revoked = match desk(&stores).revoke_token(id) {
                 Err(tb_server::admin::DeskFault::Unknown(_)) => return Err(unknown("token", id)),
                 other => other.map_err(desk_fault)?,

@@ -23,7 +23,7 @@ pub(super) fn run(
     let since = options.since.as_deref().map(moment).transpose()?;
     let until = options.until.as_deref().map(moment).transpose()?;
     let loaded = configuration.load_loudly(true)?;
-    let stores = storage::open_existing(&loaded.snapshot.storage)?;
+    let stores = storage::open_existing(&loaded.snapshot)?;
     let mut rows = Rows::new(usage_columns(&by));
     for sum in stores.usage.sum(&UsageQuery { by, since, until })? {
         rows.push(usage_values(&sum));

@@ -53,6 +53,13 @@ pub(super) fn read(
         );
         return None;
     }
+    if loaded.snapshot.environment != running.snapshot.environment {
+        tracing::error!(
+            "the configuration was not reloaded: another `[environment] name` needs a restart, \
+             and a database and a journal of its own"
+        );
+        return None;
+    }
     let tls = match loaded.snapshot.server.tls.as_ref().map(Tls::new).transpose() {
         Ok(tls) => tls,
         Err(error) => {

@@ -57,7 +57,7 @@ pub(super) fn run(
     let mut file = read(path)?;
     let entry = entry(options)?;
     let before = file.models.insert(options.name.clone(), entry.clone());
-    let stores = storage::open_lasting(&loaded.snapshot.storage)?;
+    let stores = storage::open_lasting(&loaded.snapshot)?;
     let act = AdminAct::new(
         SystemClock.now(),
         Actor::CommandLine(system_user()),
