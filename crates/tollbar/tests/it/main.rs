@@ -11,6 +11,7 @@ mod canary;
 mod commands;
 mod content;
 mod eval;
+mod eval_run;
 mod gateway;
 mod guard_test;
 mod models;
